@@ -1,0 +1,1 @@
+"""Alarm conditions, their engine, their log."""

@@ -1,0 +1,137 @@
+"""The autoencoder: rebuilds each beat as this patient's normal and says how far it is from it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from bedside.anomaly.baseline import Baseline
+from bedside.errors import ModelError
+from bedside.events import WINDOW_RATE_HZ, WINDOW_SAMPLES, BeatWindow, Score
+
+SHIPPED = Path(__file__).parents[1] / "_model" / "autoencoder.onnx"
+IN_CHECKOUT = Path(__file__).parents[2] / "model" / "autoencoder.onnx"
+
+FORMAT = "bedside-autoencoder-1"
+"""What the file's metadata must call itself; it changes when its inputs or outputs do."""
+
+UNSCORABLE_ERROR = 1000.0
+"""The error of a window that holds no beat: flat, or with NaN. Far above any threshold, finite."""
+
+FLAT_MV = 0.01
+"""A window with less than this from peak to peak is a flat line."""
+
+Array = NDArray[np.float32]
+
+
+class Autoencoder:
+    """The network in its ONNX file, run by onnxruntime with one thread.
+
+    `version` is a hash of the file; `population_threshold` the threshold for patients without a
+    baseline; `training_data` the hash of the beats it was trained on.
+    """
+
+    def __init__(self, model: bytes, name: str) -> None:
+        """The model in these bytes; `name` is what an error calls it. Raises `ModelError`."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"]
+            )
+        # onnxruntime raises its own classes, all of them straight from Exception.
+        except Exception as error:
+            raise ModelError(
+                f"The model {name} is damaged or not an ONNX file: install bedside again."
+            ) from error
+        facts = self._session.get_modelmeta().custom_metadata_map
+        try:
+            if facts["format"] != FORMAT:
+                raise ValueError(facts["format"])
+            window_samples = int(facts["window_samples"])
+            rate_hz = float(facts["rate_hz"])
+            self.population_threshold = float(facts["population_threshold"])
+            self.training_data = facts["training_data"]
+            if not 0.0 < self.population_threshold < UNSCORABLE_ERROR:
+                raise ValueError(facts["population_threshold"])
+        except (KeyError, ValueError) as error:
+            raise ModelError(
+                f"The model {name} is not one of bedside's ({error}): install bedside again."
+            ) from error
+        if (window_samples, rate_hz) != (WINDOW_SAMPLES, WINDOW_RATE_HZ):
+            raise ModelError(
+                f"The model {name} was made for {window_samples} samples at {rate_hz:g} Hz, not "
+                f"{WINDOW_SAMPLES} at {WINDOW_RATE_HZ:g} Hz: use the one that came with this "
+                "version of bedside."
+            )
+        self.version = hashlib.sha256(model).hexdigest()[:12]
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Autoencoder:
+        """The model at `path`, or the one that came with bedside.
+
+        Raises `ModelError` when it is missing, damaged or made for other windows.
+        """
+        if path is None:
+            path = SHIPPED if SHIPPED.exists() else IN_CHECKOUT
+        try:
+            model = path.read_bytes()
+        except OSError as error:
+            raise ModelError(
+                f"The model {path} cannot be read: install bedside again or name another file."
+            ) from error
+        return cls(model, str(path))
+
+    def score(self, beats: Sequence[BeatWindow], baseline: Baseline | None) -> list[Score]:
+        """One score a beat, in order; with `baseline`, in units of that patient's own scale.
+
+        A window that is flat or holds NaN gets `UNSCORABLE_ERROR` and a flat reconstruction: it is
+        never normal, and never a number that arithmetic cannot bear.
+        """
+        if not beats:
+            return []
+        windows_mv = np.stack([beat.window_mv for beat in beats]).astype(np.float32)
+        early = np.array([beat.prematurity for beat in beats], dtype=np.float32)
+        finite = np.isfinite(windows_mv).all(axis=1) & np.isfinite(early)
+        windows_mv[~finite] = 0.0
+        early[~finite] = 0.0
+        scorable = np.ptp(windows_mv, axis=1) >= FLAT_MV
+        rebuilt_mv, errors = self._run(windows_mv, early, baseline)
+        errors = np.nan_to_num(errors, nan=UNSCORABLE_ERROR, posinf=UNSCORABLE_ERROR)
+        errors = np.where(scorable, np.minimum(errors, UNSCORABLE_ERROR), UNSCORABLE_ERROR)
+        rebuilt_mv[~(scorable & np.isfinite(rebuilt_mv).all(axis=1))] = 0.0
+        return [
+            Score(beat.sample, float(error), rebuilt)
+            for beat, error, rebuilt in zip(beats, errors, rebuilt_mv, strict=True)
+        ]
+
+    def _run(
+        self, windows_mv: Array, early: Array, baseline: Baseline | None
+    ) -> tuple[Array, Array]:
+        template_mv = np.zeros_like(windows_mv)
+        spread_mv = np.zeros_like(windows_mv)
+        rhythm = np.zeros((len(early), 2), dtype=np.float32)
+        rhythm[:, 0] = early
+        scale = 1.0
+        if baseline is not None:
+            template_mv[:] = baseline.template_mv
+            spread_mv[:] = baseline.spread_mv
+            rhythm[:, 1] = baseline.prematurity_spread
+            scale = baseline.scale
+        rebuilt_mv, errors = self._session.run(
+            ["reconstruction_mv", "error"],
+            {
+                "window_mv": windows_mv,
+                "template_mv": template_mv,
+                "spread_mv": spread_mv,
+                "rhythm": rhythm,
+            },
+        )
+        return np.array(rebuilt_mv), errors / scale

@@ -1,0 +1,234 @@
+"""One patient's normal: learned from a few minutes of their own beats, with the threshold on it.
+
+The order is: a `Calibration` collects windows; when its time is over it says what it learned
+(`tentative`: template and spreads, no threshold yet) or refuses; the model scores the collected
+windows against that; `accept` sets scale and threshold from these scores.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bedside.errors import BedsideError
+from bedside.events import (
+    WINDOW_BEFORE_SAMPLES,
+    WINDOW_SAMPLES,
+    BeatClass,
+    BeatWindow,
+    Score,
+)
+
+CALIBRATION_S = 300.0
+FEWEST_BEATS_PER_MIN = 24
+LEAST_USABLE_FRACTION = 0.7
+MOST_ECTOPIC_FRACTION = 0.2
+LEAST_ALIKE_FRACTION = 0.7
+LEAST_CORRELATION = 0.85
+LEAST_PREMATURITY_SPREAD = 0.02
+THRESHOLD_QUANTILE = 0.9
+THRESHOLD_MARGIN = 1.6
+
+Array = NDArray[np.float32]
+
+
+class BaselineError(BedsideError):
+    """A stored baseline is damaged, or belongs to another model, bed or session."""
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """What is normal for one patient.
+
+    `template_mv` and `spread_mv` have shape (192,): the median beat and the robust spread around
+    it. `prematurity_spread` is that of 1 − RR / mean RR. A score is divided by `scale`;
+    `threshold` is in the same units and NaN until the baseline is accepted. `created_wall_us` is
+    Unix time in µs, 0 when unknown.
+    """
+
+    bed: str
+    session: str
+    model_version: str
+    created_wall_us: int
+    beats: int
+    template_mv: Array
+    spread_mv: Array
+    prematurity_spread: float
+    scale: float = 1.0
+    threshold: float = math.nan
+
+    def to_json(self) -> dict[str, Any]:
+        """The baseline as a JSON object: arrays become lists of mV, rounded to 0.1 µV."""
+        return {
+            "version": 1,
+            "bed": self.bed,
+            "session": self.session,
+            "model_version": self.model_version,
+            "created_wall_us": self.created_wall_us,
+            "beats": self.beats,
+            "template_mv": _list(self.template_mv),
+            "spread_mv": _list(self.spread_mv),
+            "prematurity_spread": self.prematurity_spread,
+            "scale": self.scale,
+            "threshold": self.threshold,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Baseline:
+        """The baseline in a JSON object; raises `BaselineError` when it is not one."""
+        try:
+            if stored["version"] != 1:
+                raise ValueError(f"version {stored['version']}")
+            baseline = cls(
+                bed=str(stored["bed"]),
+                session=str(stored["session"]),
+                model_version=str(stored["model_version"]),
+                created_wall_us=int(stored["created_wall_us"]),
+                beats=int(stored["beats"]),
+                template_mv=_array(stored["template_mv"]),
+                spread_mv=_array(stored["spread_mv"]),
+                prematurity_spread=_positive(stored["prematurity_spread"]),
+                scale=_positive(stored["scale"]),
+                threshold=_positive(stored["threshold"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise BaselineError(
+                f"The stored baseline is damaged ({error!r}): calibrate the bed again."
+            ) from error
+        return baseline
+
+    def require(self, *, bed: str, session: str, model_version: str) -> None:
+        """Raise `BaselineError` unless this is the baseline of that bed, session and model."""
+        if (self.bed, self.session) != (bed, session):
+            raise BaselineError(
+                f"The stored baseline belongs to bed {self.bed}, session {self.session}: "
+                f"calibrate bed {bed} for this patient."
+            )
+        if self.model_version != model_version:
+            raise BaselineError(
+                f"The stored baseline was made with model {self.model_version}, not "
+                f"{model_version}: calibrate bed {bed} again."
+            )
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a calibration did not become a baseline, in one sentence."""
+
+    reason: str
+
+
+@dataclass(eq=False)
+class Calibration:
+    """Collects the beats of a calibration that lasts `seconds` from `started_us` on.
+
+    Times are µs on the time of the inputs (`at_us`). It decides nothing before it is `complete`.
+    """
+
+    bed: str
+    session: str
+    started_us: int
+    seconds: float = CALIBRATION_S
+    _windows: list[BeatWindow] = field(default_factory=list)
+
+    def add(self, window: BeatWindow) -> None:
+        """One more beat."""
+        self._windows.append(window)
+
+    def complete(self, at_us: int) -> bool:
+        """Whether its time is over."""
+        return at_us - self.started_us >= self.seconds * 1e6
+
+    @property
+    def windows(self) -> tuple[BeatWindow, ...]:
+        """The beats to score against the tentative baseline: usable and not ectopic."""
+        return tuple(window for window in self._windows if _teaches(window))
+
+    def tentative(self, model_version: str, wall_us: int = 0) -> Baseline | Refusal:
+        """Template and spreads without a threshold, or why they cannot be learned."""
+        fewest = FEWEST_BEATS_PER_MIN * self.seconds / 60.0
+        usable = [window for window in self._windows if window.usable]
+        if not self._windows or len(usable) < LEAST_USABLE_FRACTION * len(self._windows):
+            return Refusal(
+                f"Only {len(usable)} of {len(self._windows)} beats had a clean signal: "
+                "check the electrodes and calibrate again."
+            )
+        if len(usable) < fewest:
+            return Refusal(
+                f"Only {len(usable)} usable beats came in {self.seconds:.0f} s, "
+                f"{math.ceil(fewest)} are needed: check the electrodes and calibrate again."
+            )
+        taught = [window for window in usable if _teaches(window)]
+        ectopic = len(usable) - len(taught)
+        if ectopic > MOST_ECTOPIC_FRACTION * len(usable) or len(taught) < fewest / 2:
+            return Refusal(
+                f"{ectopic} of {len(usable)} beats were ectopic: "
+                "calibrate in a stretch of this patient's regular rhythm."
+            )
+        beats_mv = np.stack([window.window_mv for window in taught]).astype(np.float64)
+        template_mv = np.median(beats_mv, axis=0)
+        alike = _correlation(beats_mv, template_mv) >= LEAST_CORRELATION
+        if alike.mean() < LEAST_ALIKE_FRACTION:
+            return Refusal(
+                f"Only {alike.mean():.0%} of the beats looked alike: "
+                "calibrate in a quiet stretch of this patient's regular rhythm."
+            )
+        apart_mv = np.abs(beats_mv[alike] - template_mv)
+        early = np.array([window.prematurity for window in taught])
+        return Baseline(
+            bed=self.bed,
+            session=self.session,
+            model_version=model_version,
+            created_wall_us=wall_us,
+            beats=len(taught),
+            template_mv=template_mv.astype(np.float32),
+            spread_mv=(1.4826 * np.median(apart_mv, axis=0)).astype(np.float32),
+            prematurity_spread=max(
+                LEAST_PREMATURITY_SPREAD, 1.4826 * float(np.median(np.abs(early)))
+            ),
+        )
+
+
+def accept(tentative: Baseline, scores: Sequence[Score]) -> Baseline | Refusal:
+    """The baseline with its scale and threshold, from the scores of the beats that taught it."""
+    errors = np.array([score.error for score in scores])
+    if len(errors) < 2 or not np.isfinite(errors).all():
+        return Refusal("The model gave no scores for the calibration: calibrate again.")
+    scale = max(float(np.median(errors)), 1e-6)
+    threshold = THRESHOLD_MARGIN * float(np.quantile(errors, THRESHOLD_QUANTILE)) / scale
+    return replace(tentative, scale=scale, threshold=threshold)
+
+
+def _teaches(window: BeatWindow) -> bool:
+    return window.usable and window.beat_class is BeatClass.NORMAL
+
+
+def _correlation(beats_mv: NDArray[np.float64], template_mv: NDArray[np.float64]) -> Any:
+    core = slice(WINDOW_BEFORE_SAMPLES - 25, WINDOW_BEFORE_SAMPLES + 38)
+    beats = beats_mv[:, core] - beats_mv[:, core].mean(axis=1, keepdims=True)
+    template = template_mv[core] - template_mv[core].mean()
+    norm = np.linalg.norm(beats, axis=1) * np.linalg.norm(template)
+    return (beats @ template) / np.maximum(norm, 1e-9)
+
+
+def _list(values: Array) -> list[float]:
+    return [round(float(value), 4) for value in values]
+
+
+def _array(values: Sequence[float]) -> Array:
+    array = np.asarray(values, dtype=np.float32)
+    if array.shape != (WINDOW_SAMPLES,) or not np.isfinite(array).all():
+        raise ValueError(f"an array of {WINDOW_SAMPLES} finite numbers is needed")
+    return array
+
+
+def _positive(value: float) -> float:
+    number = float(value)
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError(f"{value} is not a positive number")
+    return number

@@ -1,0 +1,143 @@
+"""The anomaly chain of one bed: beats out to be scored, scores back, and this patient's baseline.
+
+It holds no network. A `ScoreRequest` leaves as an event and its `Scores` return as an input, so
+that the rhythm chain never waits for the model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bedside.anomaly.baseline import Baseline, Calibration, Refusal, accept
+from bedside.anomaly.episode import EpisodeRule
+from bedside.events import (
+    BeatScored,
+    BeatWindow,
+    CalibrationChanged,
+    Event,
+    Observation,
+    ScoreRequest,
+    Scores,
+)
+from bedside.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What a bed must know of the autoencoder that scores its beats."""
+
+    version: str
+    population_threshold: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Awaited:
+    """A beat whose score was asked for, and the baseline that it will be measured by."""
+
+    window: BeatWindow
+    time_us: int
+    baseline: Baseline | None
+
+
+class BeatScoring:
+    """Which beats are abnormal for the patient of one session."""
+
+    def __init__(
+        self,
+        bed: str,
+        session: str,
+        model: ModelFacts,
+        limits: Limits,
+        baseline: Baseline | None = None,
+    ) -> None:
+        """With the patient's stored baseline, or None before a calibration was accepted."""
+        self.baseline = baseline
+        self._bed = bed
+        self._session = session
+        self._model = model
+        self._episode = EpisodeRule(limits.abnormal_beats, limits.abnormal_of_beats)
+        self._awaited: dict[int, _Awaited] = {}
+        self._calibration: Calibration | None = None
+        self._retry = False
+        self._tentative: Baseline | None = None
+
+    def ask(self, beats: list[tuple[BeatWindow, int]], at_us: int) -> list[Event]:
+        """Ask for the scores of beats, each with the time of its R peak in µs."""
+        for window, time_us in beats:
+            self._awaited[window.sample] = _Awaited(window, time_us, self.baseline)
+            if self._calibration is not None:
+                self._calibration.add(window)
+        windows = tuple(window for window, _ in beats)
+        return [ScoreRequest(at_us, windows, self.baseline)] if windows else []
+
+    def answer(self, scores: Scores) -> tuple[list[Event], list[Observation]]:
+        """Scores came back; the scored beats, and what the episode rule says of them."""
+        if scores.purpose == "calibration":
+            return self._accept(scores), []
+        events: list[Event] = []
+        seen: list[Observation] = []
+        for score in scores.scores:
+            awaited = self._awaited.pop(score.sample, None)
+            if awaited is None:
+                continue
+            threshold = None if awaited.baseline is None else awaited.baseline.threshold
+            gauge = self._model.population_threshold if threshold is None else threshold
+            abnormal = awaited.window.usable and score.error > gauge
+            events.append(
+                BeatScored(
+                    scores.at_us,
+                    score.sample,
+                    score.error,
+                    threshold,
+                    gauge,
+                    abnormal,
+                    awaited.window.window_mv,
+                    score.reconstruction_mv,
+                )
+            )
+            if threshold is not None and awaited.window.usable:
+                seen.append(self._episode.add(abnormal, awaited.time_us))
+        return events, seen
+
+    def interrupt(self, new_boot: bool = False) -> None:
+        """The stretch of signal ended; after a new boot, sample numbers begin anew as well."""
+        self._episode.reset()
+        if new_boot:
+            self._awaited.clear()
+
+    @property
+    def calibrating(self) -> bool:
+        """Whether beats are being collected for a baseline."""
+        return self._calibration is not None
+
+    def calibrate(self, seconds: float, retry: bool, at_us: int) -> list[Event]:
+        """Collect beats for `seconds`; with `retry`, again after each refusal."""
+        self._retry = retry
+        self._calibration = Calibration(self._bed, self._session, at_us, seconds)
+        return [CalibrationChanged(at_us, "running", f"{seconds:.0f} s")]
+
+    def advance(self, at_us: int, wall_us: int) -> list[Event]:
+        """Time goes on: a calibration whose time is over asks for its scores, or is refused."""
+        if self._calibration is None or not self._calibration.complete(at_us):
+            return []
+        calibration, self._calibration = self._calibration, None
+        learned = calibration.tentative(self._model.version, wall_us)
+        if isinstance(learned, Refusal):
+            if self._retry:
+                self._calibration = Calibration(
+                    self._bed, self._session, at_us, calibration.seconds
+                )
+            return [CalibrationChanged(at_us, "refused", learned.reason)]
+        self._tentative = learned
+        return [ScoreRequest(at_us, calibration.windows, learned, "calibration")]
+
+    def _accept(self, scores: Scores) -> list[Event]:
+        if self._tentative is None:
+            return []
+        tentative, self._tentative = self._tentative, None
+        accepted = accept(tentative, scores.scores)
+        if isinstance(accepted, Refusal):
+            return [CalibrationChanged(scores.at_us, "refused", accepted.reason)]
+        self.baseline = accepted
+        self._episode.reset()
+        return [CalibrationChanged(scores.at_us, "accepted", baseline=accepted)]

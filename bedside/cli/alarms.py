@@ -1,0 +1,68 @@
+"""`bedside alarms …`: the alarms of a running station, and the log of those that were."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from bedside import settings
+from bedside.cli import options
+from bedside.cli.bed import act
+from bedside.station_client import StationClient
+
+group = typer.Typer(no_args_is_help=True, help="Alarms: acknowledge them, list them.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group."""
+    app.add_typer(group, name="alarms")
+
+
+@group.command()
+def ack(
+    instance: Annotated[
+        str | None, typer.Argument(help="The alarm's id; without it, all that can be.")
+    ] = None,
+    config: options.Config = None,
+) -> None:
+    """Acknowledge an alarm of a running station."""
+    with StationClient(settings.load(config), options.operator()) as client:
+        waiting = [
+            (bed, alarm["id"], alarm["text"])
+            for bed, state in client.beds().items()
+            for alarm in state["alarms"]
+            if not alarm["acknowledged_by"] and instance in (None, alarm["id"])
+        ]
+    if instance is not None and not waiting:
+        waiting = [("station", instance, instance)]
+    for bed, instance_id, text in waiting:
+        act(bed, "acknowledge", {"instance": instance_id}, config)
+        typer.echo(f"Acknowledged: {text} ({instance_id}).")
+    if not waiting:
+        typer.echo("No alarm waits for an acknowledgement.")
+
+
+@group.command("list")
+def show(
+    config: options.Config = None,
+    rows: Annotated[int, typer.Option(min=1, help="How many of the latest.")] = 50,
+) -> None:
+    """The latest rows of the alarm log on this machine."""
+    from bedside.alarms.log import AlarmLog
+
+    path = settings.load(config).station.data_dir / "alarms.sqlite"
+    if not path.exists():
+        typer.echo("The alarm log is empty.")
+        return
+    log = AlarmLog(path)
+    for row in log.rows()[-rows:]:
+        content = row.payload
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(row.wall_us / 1e6))
+        words = content.get("text") or content.get("reason") or ""
+        typer.echo(
+            f"{when}  {content.get('bed', ''):<12}{row.kind:<12}{content.get('state', ''):<14}"
+            f"{content.get('code', ''):<16}{words}"
+        )
+    log.close()

@@ -1,0 +1,42 @@
+"""Options that several commands share, and the logging they set up."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Config = Annotated[
+    Path | None, typer.Option("--config", help="The configuration file, bedside.toml.")
+]
+
+
+def log_to_stderr() -> None:
+    """One line a message on stderr, for a service's journal."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+
+
+def log_to(path: Path) -> None:
+    """Log into a file, since a screen may not be written over."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=path,
+        level=logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+
+
+def operator() -> str:
+    """Who sits at this terminal, for the alarm log."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "operator"

@@ -1,0 +1,74 @@
+"""`bedside run`: the station, with its screen or as a service."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Annotated
+
+import typer
+
+from bedside import settings as settings_file
+from bedside.cli import options
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run")(run)
+
+
+def run(
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Run as a service, without a screen.")
+    ] = False,
+    config: options.Config = None,
+    seconds: Annotated[
+        float, typer.Option(min=0, help="Stop after this many seconds; 0: run on.")
+    ] = 0.0,
+) -> None:
+    """Serve the beds whose nodes speak on the configured broker."""
+    from bedside.delivery.log_transport import LogTransport
+    from bedside.headless import Printer
+    from bedside.node.link import check
+    from bedside.station import Station
+
+    settings = settings_file.load(config)
+    broker = settings.broker
+    check(
+        broker.host,
+        broker.port,
+        username=broker.username,
+        password=broker.password(),
+        ca_file=broker.ca_file,
+    )
+    if headless:
+        options.log_to_stderr()
+        printer = Printer()
+        station = Station(settings, LogTransport(), on_event=printer.event)
+        station.start()
+        try:
+            _until_stopped(seconds)
+        finally:
+            station.stop()
+        printer.line(station.summary())
+        return
+    from bedside.tui.app import BedsideApp
+
+    options.log_to(settings.station.data_dir / "bedside.log")
+    station = Station(settings, LogTransport())
+    station.start()
+    try:
+        BedsideApp(
+            station.feed(options.operator()),
+            glyphs=settings.screen.glyphs,
+            seconds_per_screen=settings.screen.sweep_s,
+        ).run()
+    finally:
+        station.stop()
+
+
+def _until_stopped(seconds: float) -> None:
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    stopped.wait(seconds or None)

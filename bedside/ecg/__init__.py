@@ -1,0 +1,1 @@
+"""What the signal says: filters, R peaks, beats, quality and rhythm, streaming."""

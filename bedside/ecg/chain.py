@@ -1,0 +1,168 @@
+"""From samples to beats and findings: the streaming parts of this room, joined in their order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bedside.ecg.beats import BeatClassifier
+from bedside.ecg.filters import BandPass
+from bedside.ecg.quality import QualitySecond, SignalQuality
+from bedside.ecg.resampling import Resampler
+from bedside.ecg.rhythm import Finding, Rhythm
+from bedside.ecg.rpeaks import RPeakDetector
+from bedside.events import (
+    WINDOW_BEFORE_SAMPLES,
+    WINDOW_RATE_HZ,
+    WINDOW_SAMPLES,
+    BeatClass,
+    Float32Array,
+    Float64Array,
+)
+from bedside.limits import Limits
+
+RATE_TOLERANCE = 0.005
+"""A source within this of 250 Hz is not resampled; its RR intervals are corrected instead."""
+
+USABLE_QUALITY = 0.5
+"""From this signal quality on, a beat may be judged by its shape."""
+
+_WINDOW_AFTER = WINDOW_SAMPLES - WINDOW_BEFORE_SAMPLES + BandPass.delay_samples
+_KEPT = 4 * WINDOW_SAMPLES
+_RR_MEMORY = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChainBeat:
+    """A beat with its window, shape (192,), band-passed mV; `prematurity` is 1 − RR / mean RR."""
+
+    position: int
+    sample: int
+    rr_s: float | None
+    beat_class: BeatClass
+    quality: float
+    window_mv: Float32Array
+    prematurity: float
+    usable: bool
+    heart_rate_bpm: float | None
+
+
+@dataclass(slots=True, eq=False)
+class ChainOutput:
+    """What a piece of signal brought. `filtered_mv` begins at `position` of the 250 Hz count."""
+
+    position: int
+    filtered_mv: Float64Array
+    beats: list[ChainBeat] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    peaks: list[int] = field(default_factory=list)
+
+
+class SignalChain:
+    """Resampler, filter, detector, quality, classes and rhythm of one bed.
+
+    A *stretch* is signal without a hole: `restart` begins one. The rhythm's present conditions
+    survive a restart, what the detectors learned about the waveform does not.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        """Begin at position 0 with nothing heard."""
+        self.rhythm = Rhythm(limits)
+        self._filter = BandPass()
+        self._detector = RPeakDetector()
+        self._quality = SignalQuality()
+        self._classifier = BeatClassifier()
+        self.position = 0
+        self.quality: QualitySecond | None = None
+        self.restart(0, 0, WINDOW_RATE_HZ)
+
+    def restart(self, position: int, first_sample: int, rate_hz: float) -> None:
+        """A new stretch begins: `first_sample` of the source comes next, drawn at `position`.
+
+        Raises ValueError for a rate outside 100 to 1000 Hz.
+        """
+        resampled = abs(rate_hz / WINDOW_RATE_HZ - 1.0) > RATE_TOLERANCE
+        self._resampler = Resampler(rate_hz) if resampled else None
+        self.rate_hz = WINDOW_RATE_HZ if resampled else rate_hz
+        self._filter.reset()
+        self._detector.reset()
+        self._quality.reset()
+        self._classifier.reset()
+        self.rhythm.reset(position)
+        self.quality = None
+        self.position = position
+        self._start = position
+        self._first_sample = first_sample
+        self._recent: Float64Array = np.empty(0)
+        self._waiting: list[int] = []
+        self._last_peak: int | None = None
+        self._intervals_s: list[float] = []
+
+    def source_sample(self, position: int) -> int:
+        """The source's sample index at a position of this stretch."""
+        k = position - self._start
+        return self._first_sample + (
+            k if self._resampler is None else round(self._resampler.source_index(k))
+        )
+
+    def process(self, samples_mv: Float64Array) -> ChainOutput:
+        """Take the stretch's next samples, shape (n,), in mV at the source's rate."""
+        if self._resampler is not None:
+            samples_mv = self._resampler.process(samples_mv)
+        filtered = self._filter.process(samples_mv)
+        output = ChainOutput(self.position, filtered)
+        self.position += len(samples_mv)
+        self._recent = np.concatenate((self._recent, filtered))[-_KEPT - len(filtered) :]
+        for second in self._quality.process(samples_mv):
+            self.quality = second
+        self.rhythm.signal(samples_mv)
+        for peak in self._detector.process(samples_mv):
+            self._waiting.append(self._start + peak.position)
+            output.peaks.append(self._start + peak.position)
+        while self._waiting and self._waiting[0] + _WINDOW_AFTER <= self.position:
+            output.beats.append(self._beat(self._waiting.pop(0)))
+        output.findings = self.rhythm.advance(self.position)
+        return output
+
+    def flush(self) -> list[ChainBeat]:
+        """The beats whose windows the stretch's end cut off; they are not usable."""
+        beats = [self._beat(position) for position in self._waiting]
+        self._waiting = []
+        return beats
+
+    def _beat(self, position: int) -> ChainBeat:
+        window, whole = self._window(position)
+        rr_s = None
+        if self._last_peak is not None:
+            rr_s = (position - self._last_peak) / self.rate_hz
+        self._last_peak = position
+        prematurity = 0.0
+        if rr_s is not None:
+            if self._intervals_s:
+                prematurity = 1.0 - rr_s / float(np.mean(self._intervals_s))
+            self._intervals_s = [*self._intervals_s[-_RR_MEMORY + 1 :], rr_s]
+        quality = 1.0 if self.quality is None else self.quality.index
+        beat_class = (
+            self._classifier.classify(position, window, rr_s) if whole else BeatClass.UNKNOWN
+        )
+        self.rhythm.beat(position, beat_class)
+        return ChainBeat(
+            position,
+            self.source_sample(position),
+            rr_s,
+            beat_class,
+            quality,
+            window.astype(np.float32),
+            prematurity,
+            whole and quality >= USABLE_QUALITY,
+            self.rhythm.heart_rate_bpm,
+        )
+
+    def _window(self, position: int) -> tuple[Float64Array, bool]:
+        """The window of a beat and whether all of it was heard; else its edges are repeated."""
+        oldest = self.position - len(self._recent)
+        first = position - WINDOW_BEFORE_SAMPLES + BandPass.delay_samples - oldest
+        where = np.arange(first, first + WINDOW_SAMPLES)
+        inside = np.clip(where, 0, len(self._recent) - 1)
+        return self._recent[inside], bool(where[0] >= 0 and where[-1] < len(self._recent))

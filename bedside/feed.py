@@ -1,0 +1,385 @@
+"""What a face reads of a station, and how it acts on it.
+
+A face (the screen, the headless printer) sees frozen snapshots, pulls samples from a ring at its
+own pace, and sends operator actions back. It decides nothing. `LocalFeed` serves faces in the
+station's process; `remote.RemoteFeed` the same over the station's broker.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from bedside.alarms.conditions import CONDITIONS
+from bedside.events import (
+    LEAD_OFF,
+    ActionDone,
+    AlarmChanged,
+    AlarmState,
+    Beat,
+    BeatScored,
+    BedChanged,
+    BedState,
+    CalibrationChanged,
+    Event,
+    Flags,
+    Float32Array,
+    Gap,
+    Instance,
+    Priority,
+    Vitals,
+    Wave,
+)
+
+RING_SAMPLES = 250 * 40
+"""Samples kept for the screen's sweep: 40 s at 250 Hz."""
+
+LOG_LINES = 200
+STRIP_BEATS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """One link of the chain (node, broker, analysis, disk, cloud); `ok` is None while unknown."""
+
+    name: str
+    ok: bool | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A row of the alarm log as the screen shows it."""
+
+    number: int
+    wall_us: int
+    mark: str
+    text: str
+    state: str
+    delivery: str = ""
+    instance_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LastBeat:
+    """A scored beat with its reconstruction, both of shape (192,) in mV at 250 Hz."""
+
+    wall_us: int
+    error: float
+    threshold: float
+    abnormal: bool
+    window_mv: Float32Array
+    reconstruction_mv: Float32Array
+    beat_class: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BedSnapshot:
+    """All that a screen shows of one bed but the trace. Unknown numbers are None, drawn `--`."""
+
+    bed: str
+    bed_state: BedState
+    session: str
+    title: str
+    synthetic: bool
+    vitals: Vitals | None
+    high_bpm: float
+    low_bpm: float
+    instances: tuple[Instance, ...]
+    errors: tuple[float, ...]
+    abnormal: tuple[bool, ...]
+    gauge_threshold: float | None
+    calibrated: str
+    calibration: str
+    last_beat: LastBeat | None
+    last_abnormal: LastBeat | None
+    log: tuple[LogLine, ...]
+    links: tuple[LinkState, ...]
+    audio_pause_left_s: float | None
+    wall_us: int
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WaveSlice:
+    """Samples from `position` to `newest`, shape (newest − position,), mV at 250 Hz.
+
+    NaN where nothing was received or an electrode is off. `marks` are positions of R peaks.
+    """
+
+    position: int
+    newest: int
+    samples_mv: Float32Array
+    marks: tuple[int, ...]
+    lead_off: bool
+
+
+class Feed(Protocol):
+    """What a face may ask and do."""
+
+    def beds(self) -> tuple[str, ...]:
+        """The beds of this station, in order."""
+
+    def snapshot(self, bed: str) -> BedSnapshot:
+        """What is known of a bed now. Raises KeyError for a bed that is not there."""
+
+    def wave(self, bed: str, since: int) -> WaveSlice:
+        """The samples since a position, at most the last 40 s."""
+
+    def act(self, bed: str, name: str, arguments: Mapping[str, Any] | None = None) -> str:
+        """Ask for an operator action; returns its id, whose answer `results` brings."""
+
+    def results(self) -> list[ActionDone]:
+        """Answers to this face's actions since the last call."""
+
+
+class WaveRing:
+    """The last 40 s of filtered samples of one bed, written by analysis, read by screens."""
+
+    def __init__(self) -> None:
+        self._samples = np.full(RING_SAMPLES, np.nan, dtype=np.float32)
+        self._newest = 0
+        self._marks: deque[int] = deque(maxlen=400)
+        self._lead_off = False
+        self._lock = threading.Lock()
+
+    def write(self, wave: Wave) -> None:
+        """Append a piece; a jump in position leaves NaN behind."""
+        lead_off = bool(wave.flags & LEAD_OFF)
+        samples = wave.samples_mv if not lead_off else np.full_like(wave.samples_mv, np.nan)
+        with self._lock:
+            self._marks.extend(wave.marks)
+            hole = min(wave.position - self._newest, RING_SAMPLES)
+            if hole > 0:
+                self._place(wave.position - hole, np.full(hole, np.nan, dtype=np.float32))
+            self._place(wave.position, samples)
+            self._newest = wave.position + len(samples)
+            self._lead_off = lead_off
+
+    def read(self, since: int) -> WaveSlice:
+        """The samples from `since` on, or from the oldest that is still held."""
+        with self._lock:
+            start = min(max(since, self._newest - RING_SAMPLES, 0), self._newest)
+            where = np.arange(start, self._newest) % RING_SAMPLES
+            marks = tuple(mark for mark in self._marks if mark >= start)
+            return WaveSlice(start, self._newest, self._samples[where], marks, self._lead_off)
+
+    def _place(self, position: int, samples: Float32Array) -> None:
+        where = np.arange(position, position + len(samples)) % RING_SAMPLES
+        self._samples[where] = samples
+
+
+class Picture:
+    """One bed as its events have painted it; the station writes it, faces take snapshots."""
+
+    def __init__(self, bed: str, title: str = "", limits_bpm: tuple[float, float] = (50, 120)):
+        self.ring = WaveRing()
+        self._lock = threading.Lock()
+        self._instances: dict[str, Instance] = {}
+        self._errors: deque[tuple[float, bool]] = deque(maxlen=STRIP_BEATS)
+        self._classes: dict[int, str] = {}
+        self._log: deque[LogLine] = deque(maxlen=LOG_LINES)
+        self._lines = 0
+        self._heard_at_us = 0
+        self._snapshot = BedSnapshot(
+            bed=bed,
+            bed_state=BedState.DISCHARGED,
+            session="",
+            title=title,
+            synthetic=False,
+            vitals=None,
+            high_bpm=limits_bpm[1],
+            low_bpm=limits_bpm[0],
+            instances=(),
+            errors=(),
+            abnormal=(),
+            gauge_threshold=None,
+            calibrated="not calibrated",
+            calibration="",
+            last_beat=None,
+            last_abnormal=None,
+            log=(),
+            links=(),
+            audio_pause_left_s=None,
+            wall_us=0,
+            age_s=0.0,
+        )
+
+    def apply(self, event: Event, wall_us: int) -> None:
+        """Paint an event; `wall_us` is the Unix time in µs to show beside it."""
+        if isinstance(event, Wave):
+            self.ring.write(event)
+            with self._lock:
+                self._heard_at_us = event.at_us
+                synthetic = bool(event.flags & Flags.SYNTHETIC)
+                if synthetic != self._snapshot.synthetic:
+                    self._snapshot = replace(self._snapshot, synthetic=synthetic)
+            return
+        with self._lock:
+            self._snapshot = self._painted(event, wall_us)
+
+    def set_links(self, links: tuple[LinkState, ...]) -> None:
+        """Replace the states of the links."""
+        with self._lock:
+            self._snapshot = replace(self._snapshot, links=links)
+
+    def set_calibrated(self, words: str) -> None:
+        """Say whose threshold the gauge shows."""
+        with self._lock:
+            self._snapshot = replace(self._snapshot, calibrated=words)
+
+    def set_delivery(self, instance_id: str, state: str) -> None:
+        """Write the delivery state of an instance beside its rows."""
+        with self._lock:
+            for index, line in enumerate(self._log):
+                if line.instance_id == instance_id and line.delivery != state:
+                    self._log[index] = replace(line, delivery=state)
+            self._snapshot = replace(self._snapshot, log=tuple(self._log))
+
+    def snapshot(self, at_us: int, wall_us: int) -> BedSnapshot:
+        """The picture at a moment, with its age: the time since the last sample arrived."""
+        with self._lock:
+            age_s = (at_us - self._heard_at_us) / 1e6 if self._heard_at_us else float("inf")
+            return replace(self._snapshot, wall_us=wall_us, age_s=age_s)
+
+    def _painted(self, event: Event, wall_us: int) -> BedSnapshot:
+        before = self._snapshot
+        match event:
+            case Vitals():
+                return replace(before, vitals=event)
+            case Beat():
+                self._classes[event.sample] = event.beat_class.value
+                while len(self._classes) > STRIP_BEATS:
+                    del self._classes[next(iter(self._classes))]
+                return before
+            case BeatScored():
+                self._errors.append((event.error, event.abnormal))
+                last = LastBeat(
+                    wall_us,
+                    event.error,
+                    event.gauge_threshold,
+                    event.abnormal,
+                    event.window_mv,
+                    event.reconstruction_mv,
+                    self._classes.get(event.sample, ""),
+                )
+                return replace(
+                    before,
+                    errors=tuple(error for error, _ in self._errors),
+                    abnormal=tuple(abnormal for _, abnormal in self._errors),
+                    gauge_threshold=event.gauge_threshold,
+                    last_beat=last,
+                    last_abnormal=last if event.abnormal else before.last_abnormal,
+                )
+            case AlarmChanged(instance=instance):
+                if _shown(instance):
+                    self._instances[instance.instance_id] = instance
+                else:
+                    self._instances.pop(instance.instance_id, None)
+                if instance.state is not AlarmState.PENDING:
+                    self._write(
+                        wall_us,
+                        instance.mark,
+                        instance.text or CONDITIONS[instance.code].title,
+                        instance.state.value,
+                        instance.instance_id,
+                    )
+                return replace(before, instances=_by_urgency(self._instances), log=tuple(self._log))
+            case CalibrationChanged():
+                words = event.state if not event.reason else f"{event.state}: {event.reason}"
+                if event.state == "running":
+                    return replace(before, calibration=words)
+                self._write(wall_us, "", f"calibration {words}", "", "")
+                return replace(
+                    before,
+                    calibration="" if event.state == "accepted" else words,
+                    log=tuple(self._log),
+                )
+            case BedChanged():
+                self._write(wall_us, "", f"{event.state.value} by {event.user}", "", "")
+                return replace(
+                    before,
+                    bed_state=event.state,
+                    session=event.session,
+                    log=tuple(self._log),
+                )
+            case Gap(new_boot=new_boot):
+                self._write(wall_us, "", "the node restarted" if new_boot else "gap", "", "")
+                return replace(before, log=tuple(self._log))
+            case _:
+                return before
+
+    def _write(self, wall_us: int, mark: str, text: str, state: str, instance_id: str) -> None:
+        self._lines += 1
+        delivery = next(
+            (line.delivery for line in self._log if line.instance_id == instance_id != ""), ""
+        )
+        self._log.appendleft(
+            LogLine(self._lines, wall_us, mark, text, state, delivery, instance_id)
+        )
+
+
+class LocalFeed:
+    """The feed of a station in this process."""
+
+    def __init__(
+        self,
+        pictures: Mapping[str, Picture],
+        act: Callable[[str, str, str, str, Mapping[str, Any], Callable[[ActionDone], None]], None],
+        clock_us: Callable[[], int],
+        wall_clock_us: Callable[[], int],
+        user: str = "bedside",
+    ) -> None:
+        self._pictures = pictures
+        self._act = act
+        self._clock_us = clock_us
+        self._wall_clock_us = wall_clock_us
+        self._user = user
+        self._results: deque[ActionDone] = deque(maxlen=100)
+
+    def beds(self) -> tuple[str, ...]:
+        """The beds of this station, in order of their names."""
+        return tuple(sorted(self._pictures))
+
+    def snapshot(self, bed: str) -> BedSnapshot:
+        """What is known of a bed now. Raises KeyError for a bed that is not there."""
+        return self._pictures[bed].snapshot(self._clock_us(), self._wall_clock_us())
+
+    def wave(self, bed: str, since: int) -> WaveSlice:
+        """The samples since a position, at most the last 40 s."""
+        return self._pictures[bed].ring.read(since)
+
+    def act(self, bed: str, name: str, arguments: Mapping[str, Any] | None = None) -> str:
+        """Ask for an operator action; returns its id, whose answer `results` brings."""
+        action_id = uuid.uuid4().hex
+        self._act(bed, action_id, self._user, name, arguments or {}, self._results.append)
+        return action_id
+
+    def results(self) -> list[ActionDone]:
+        """Answers to this face's actions since the last call."""
+        answers = []
+        while self._results:
+            answers.append(self._results.popleft())
+        return answers
+
+
+def _shown(instance: Instance) -> bool:
+    if instance.ended_us is None:
+        return instance.state is not AlarmState.PENDING
+    return instance.priority is Priority.HIGH and instance.acknowledged_us is None
+
+
+def _by_urgency(instances: Mapping[str, Instance]) -> tuple[Instance, ...]:
+    rank = {Priority.HIGH: 0, Priority.MEDIUM: 1, Priority.LOW: 2}
+    return tuple(
+        sorted(
+            instances.values(),
+            key=lambda i: (rank[i.priority], i.ended_us is not None, -i.at_us),
+        )
+    )

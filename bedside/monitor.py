@@ -1,0 +1,365 @@
+"""One bed: inputs in, events out. No thread, clock, screen, socket or file.
+
+The same inputs give the same events, live or replayed at any speed. Conditions of the waveform
+count samples; silence, calibration and delays count the inputs' `at_us`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from bedside.alarms import engine
+from bedside.anomaly.baseline import CALIBRATION_S, Baseline
+from bedside.anomaly.scoring import BeatScoring, ModelFacts
+from bedside.ecg.chain import ChainBeat, SignalChain
+from bedside.events import (
+    LEAD_OFF,
+    WINDOW_RATE_HZ,
+    Action,
+    ActionDone,
+    AlarmChanged,
+    Batch,
+    Beat,
+    BeatClass,
+    BeatWindow,
+    BedChanged,
+    BedState,
+    Event,
+    Flags,
+    Gap,
+    Health,
+    Input,
+    Instance,
+    Observation,
+    Scores,
+    Tick,
+    Vitals,
+    Wave,
+)
+from bedside.limits import Limits
+
+SHOWN_GAP_S = 10.0
+"""The longest hole that a gap leaves in the positions of the trace."""
+
+SATURATED_S = 1.0
+"""Signal at the amplifier's rail for this long shows no heart."""
+
+ECTOPIC_WINDOW_S = 60.0
+
+
+class Monitor:
+    """The whole brain of one bed: `step` takes an input and gives the events that follow."""
+
+    def __init__(
+        self,
+        bed: str,
+        model: ModelFacts,
+        limits: Limits | None = None,
+        *,
+        state: BedState = BedState.DISCHARGED,
+        session: str = "",
+        baseline: Baseline | None = None,
+    ) -> None:
+        """A bed as it was left: discharged and unknown, or with its patient and baseline."""
+        self.bed = bed
+        self.state = state
+        self.session = session
+        self._model = model
+        self._limits = limits or Limits()
+        self._engine = engine.EngineState(prefix=_prefix(session), limits=self._limits)
+        self._chain = SignalChain(self._limits)
+        self._scoring = BeatScoring(bed, session, model, self._limits, baseline)
+        self._batch: Batch | None = None
+        self._heard_us: int | None = None
+        self._broker_ok = True
+        self._running = False
+        self._saturated_samples = 0
+        self._ectopics_us: list[int] = []
+        self._vitals = Vitals(0, None, None, None)
+
+    def step(self, happened: Input) -> list[Event]:
+        """One input in order of `at_us`; the events that follow from it, in order."""
+        match happened:
+            case Batch():
+                return self._on_batch(happened)
+            case Tick():
+                return self._on_tick(happened)
+            case Scores():
+                return self._on_scores(happened)
+            case Health(subject="broker", ok=ok):
+                self._broker_ok = ok
+                return []
+            case Health():
+                return []
+            case Action():
+                return self._on_action(happened)
+
+    def finish(self) -> list[Event]:
+        """The source has ended: the beats that still waited for the end of their windows."""
+        return self._beats(self._chain.flush(), self._heard_us or 0)
+
+    def _wall_us(self, at_us: int) -> int:
+        """Unix time in µs by the node's clock, 0 while that is not known."""
+        if self._batch is None or self._batch.wall_us == 0:
+            return 0
+        return self._batch.wall_us + at_us - self._batch.at_us
+
+    def _position_us(self, position: int) -> int:
+        """The time of a position of the trace, on the time of the inputs."""
+        assert self._batch is not None
+        sample = self._chain.source_sample(position)
+        behind_s = (self._batch.end_sample - sample) / self._batch.rate_hz
+        return self._batch.at_us - round(behind_s * 1e6)
+
+    # ── batches ───────────────────────────────────────────────────────────────────────────────
+
+    def _on_batch(self, batch: Batch) -> list[Event]:
+        events: list[Event] = []
+        before = self._batch
+        if self._heard_us is None:
+            self._heard_us = batch.at_us
+        hole = self._hole(before, batch)
+        if hole is not None:
+            events += self._pause_analysis(batch.at_us)
+            events.append(hole)
+            self._chain.position += self._hole_samples(hole, batch)
+            self._scoring.interrupt(hole.new_boot)
+        rate_changed = before is not None and abs(before.rate_hz / batch.rate_hz - 1) > 0.005
+        self._batch = batch
+        self._heard_us = batch.at_us
+        self._saturated_samples = (
+            self._saturated_samples + len(batch.samples) if batch.flags & Flags.SATURATED else 0
+        )
+        reason = self._unusable(batch)
+        if reason or rate_changed:
+            events += self._pause_analysis(batch.at_us)
+        events += self._suspend(reason, batch.at_us)
+        events += self._observe(
+            Observation("lead-off", bool(batch.flags & LEAD_OFF), batch.at_us, _electrode(batch)),
+            batch.at_us,
+        )
+        events += self._observe(Observation("node-silent", False, batch.at_us), batch.at_us)
+        if reason:
+            events.append(self._blank(batch))
+        else:
+            events += self._analyse(batch)
+        events += self._scoring.advance(batch.at_us, batch.wall_us)
+        events += self._show(batch.at_us)
+        return events
+
+    def _analyse(self, batch: Batch) -> list[Event]:
+        if not self._running:
+            self._chain.restart(self._chain.position, batch.first_sample, batch.rate_hz)
+            self._running = True
+        output = self._chain.process(batch.millivolts())
+        events: list[Event] = [
+            Wave(
+                batch.at_us,
+                output.position,
+                output.filtered_mv.astype(np.float32),
+                batch.flags,
+                tuple(output.peaks),
+            )
+        ]
+        events += self._beats(output.beats, batch.at_us)
+        for finding in output.findings:
+            events += self._observe(
+                Observation(
+                    finding.code,
+                    finding.present,
+                    self._position_us(finding.onset_position),
+                    finding.text,
+                    finding.value,
+                ),
+                batch.at_us,
+            )
+        return events
+
+    def _beats(self, beats: list[ChainBeat], at_us: int) -> list[Event]:
+        events: list[Event] = []
+        asked: list[tuple[BeatWindow, int]] = []
+        for beat in beats:
+            time_us = self._position_us(beat.position)
+            if beat.beat_class is BeatClass.VENTRICULAR:
+                self._ectopics_us.append(time_us)
+            window = BeatWindow(
+                beat.sample, beat.window_mv, beat.prematurity, beat.beat_class, beat.usable
+            )
+            asked.append((window, time_us))
+            assert self._batch is not None
+            events.append(
+                Beat(
+                    at_us,
+                    beat.sample,
+                    time_us,
+                    beat.rr_s,
+                    beat.beat_class,
+                    beat.quality,
+                    beat.heart_rate_bpm,
+                    bool(self._batch.flags & Flags.SYNTHETIC),
+                )
+            )
+        return events + self._scoring.ask(asked, at_us)
+
+    def _hole(self, before: Batch | None, batch: Batch) -> Gap | None:
+        if before is None:
+            return None
+        if batch.boot_id != before.boot_id:
+            return Gap(batch.at_us, batch.first_sample, batch.first_sample, batch.boot_id, True)
+        if batch.first_sample != before.end_sample:
+            return Gap(batch.at_us, before.end_sample, batch.first_sample, batch.boot_id)
+        return None
+
+    def _hole_samples(self, hole: Gap, batch: Batch) -> int:
+        lost_s = (hole.to_sample - hole.from_sample) / batch.rate_hz
+        shown_s = 1.0 if hole.new_boot else min(max(lost_s, 0.0), SHOWN_GAP_S)
+        return round(shown_s * WINDOW_RATE_HZ)
+
+    def _pause_analysis(self, at_us: int) -> list[Event]:
+        """The stretch ends; the detectors begin anew with the next usable samples."""
+        if not self._running:
+            return []
+        self._running = False
+        self._scoring.interrupt()
+        return self._beats(self._chain.flush(), at_us)
+
+    def _blank(self, batch: Batch) -> Wave:
+        count = round(len(batch.samples) * WINDOW_RATE_HZ / batch.rate_hz)
+        position = self._chain.position
+        self._chain.position += count
+        return Wave(batch.at_us, position, np.full(count, np.nan, np.float32), batch.flags)
+
+    def _unusable(self, batch: Batch) -> str:
+        if batch.flags & LEAD_OFF:
+            return "lead off"
+        if batch.flags & Flags.SETTLING:
+            return "settling"
+        if self._saturated_samples > SATURATED_S * batch.rate_hz:
+            return "signal saturated"
+        return ""
+
+    # ── alarms ────────────────────────────────────────────────────────────────────────────────
+
+    def _observe(self, seen: Observation, at_us: int) -> list[Event]:
+        if self.state is not BedState.ADMITTED:
+            return []
+        self._engine, changes = engine.observe(self._engine, seen, at_us)
+        return _changed(changes, at_us)
+
+    def _suspend(self, reason: str, at_us: int) -> list[Event]:
+        self._engine, changes = engine.suspend(self._engine, reason, at_us)
+        return _changed(changes, at_us)
+
+    def _on_tick(self, tick: Tick) -> list[Event]:
+        if self._heard_us is None:
+            self._heard_us = tick.at_us
+        events: list[Event] = []
+        silent_us = tick.at_us - self._heard_us
+        if silent_us >= self._limits.node_silent_s * 1e6:
+            events += self._suspend("node silent" if self._broker_ok else "broker away", tick.at_us)
+            if self._broker_ok:
+                events += self._observe(
+                    Observation("node-silent", True, self._heard_us, "node silent"), tick.at_us
+                )
+        self._engine, changes = engine.tick(self._engine, tick.at_us)
+        events += _changed(changes, tick.at_us)
+        events += self._scoring.advance(tick.at_us, self._wall_us(tick.at_us))
+        events += self._show(tick.at_us)
+        return events
+
+    def _show(self, at_us: int) -> list[Event]:
+        """The numerals, when they changed."""
+        suspended = self._engine.suspended
+        quality = self._chain.quality
+        horizon_us = at_us - round(ECTOPIC_WINDOW_S * 1e6)
+        self._ectopics_us = [time_us for time_us in self._ectopics_us if time_us > horizon_us]
+        rate = self._chain.rhythm.heart_rate_bpm if self._running and not suspended else None
+        vitals = Vitals(
+            self._vitals.at_us,
+            None if rate is None else float(round(rate)),
+            None if rate is None else float(len(self._ectopics_us)),
+            None if quality is None or suspended else quality.index,
+            "" if quality is None or suspended else quality.reason,
+            suspended,
+        )
+        if vitals == self._vitals:
+            return []
+        self._vitals = replace(vitals, at_us=at_us)
+        return [self._vitals]
+
+    # ── scores ────────────────────────────────────────────────────────────────────────────────
+
+    def _on_scores(self, scores: Scores) -> list[Event]:
+        events, seen = self._scoring.answer(scores)
+        for observation in seen:
+            events += self._observe(observation, scores.at_us)
+        return events
+
+    # ── operator actions ──────────────────────────────────────────────────────────────────────
+
+    def _on_action(self, action: Action) -> list[Event]:
+        arguments = action.arguments
+        events: list[Event] = []
+        refusal = ""
+        match action.name:
+            case "acknowledge":
+                self._engine, changes, refusal = engine.acknowledge(
+                    self._engine, str(arguments.get("instance", "")), action.user, action.at_us
+                )
+                events += _changed(changes, action.at_us)
+            case "admit" if self.state is BedState.ADMITTED:
+                refusal = f"bed {self.bed} has a patient: discharge first"
+            case "admit":
+                events += self._begin_session(BedState.ADMITTED, action)
+            case "discharge" if self.state is BedState.DISCHARGED:
+                refusal = f"bed {self.bed} has no patient"
+            case "discharge":
+                events += self._begin_session(BedState.DISCHARGED, action)
+            case "calibrate" if self.state is not BedState.ADMITTED:
+                refusal = f"bed {self.bed} has no patient: admit first"
+            case "calibrate" if self._scoring.calibrating:
+                refusal = f"bed {self.bed} is being calibrated already"
+            case "calibrate":
+                events += self._scoring.calibrate(
+                    float(arguments.get("seconds", CALIBRATION_S)),
+                    bool(arguments.get("retry", False)),
+                    action.at_us,
+                )
+            case _:
+                refusal = f"this station knows no action {action.name}"
+        events.append(ActionDone(action.at_us, action.action_id, action.user, not refusal, refusal))
+        return events
+
+    def _begin_session(self, state: BedState, action: Action) -> list[Event]:
+        """The bed changes hands: the next patient inherits nothing."""
+        self._engine, changes = engine.close(self._engine, action.at_us)
+        self.state = state
+        admitted = state is BedState.ADMITTED
+        self.session = str(action.arguments.get("session", "")) if admitted else ""
+        self._engine = replace(self._engine, prefix=_prefix(self.session), number=0)
+        self._heard_us = action.at_us
+        events = [*self._pause_analysis(action.at_us), *_changed(changes, action.at_us)]
+        self._scoring = BeatScoring(self.bed, self.session, self._model, self._limits)
+        position = self._chain.position
+        self._chain = SignalChain(self._limits)
+        self._chain.position = position
+        self._ectopics_us = []
+        events.append(BedChanged(action.at_us, state, self.session, action.user))
+        return events
+
+
+def _prefix(session: str) -> str:
+    return f"{session[:6]}-" if session else ""
+
+
+def _changed(changes: tuple[Instance, ...], at_us: int) -> list[Event]:
+    return [AlarmChanged(at_us, instance) for instance in changes]
+
+
+def _electrode(batch: Batch) -> str:
+    both = batch.flags & LEAD_OFF
+    if both == LEAD_OFF:
+        return "both electrodes off"
+    return "electrode + off" if both & Flags.LEAD_OFF_PLUS else "electrode − off"

@@ -1,0 +1,1 @@
+"""The door to the node: wire format, stream and link."""

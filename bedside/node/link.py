@@ -1,0 +1,271 @@
+"""The MQTT connection: one thread that connects, listens and comes back.
+
+Each connection gets a client of its own, so nothing that was queued for an old connection leaves
+unasked on a new one, and a client whose loop has died is simply replaced. What callbacks raise is
+logged and counted here: it never ends the thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ParamSpec
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from bedside.errors import LinkError
+
+FIRST_RETRY_S = 0.25
+LONGEST_RETRY_S = 8.0
+CONNECT_TIMEOUT_S = 3.0
+FLUSH_S = 1.0
+
+_P = ParamSpec("_P")
+
+_log = logging.getLogger(__name__)
+
+
+class Link:
+    """A connection to a broker that is kept up in the background (MQTT 3.1.1, clean session).
+
+    `on_message(topic, payload)` and `on_state(connected, detail)` run on the link's thread and
+    must return soon; `on_published(token)` hears that the broker has a publish of QoS 1, and may
+    not wait for a thread that is publishing. `will` is the topic and payload that the broker
+    publishes, retained, when this side vanishes.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        client_id: str,
+        username: str = "",
+        password: str = "",
+        ca_file: Path | None = None,
+        subscriptions: Sequence[str] = (),
+        will: tuple[str, bytes] | None = None,
+        keepalive_s: int = 2,
+        on_message: Callable[[str, bytes], None] = lambda topic, payload: None,
+        on_state: Callable[[bool, str], None] = lambda connected, detail: None,
+        on_published: Callable[[int], None] = lambda token: None,
+    ) -> None:
+        self._host, self._port = host, port
+        self._client_id = client_id
+        self._username, self._password, self._ca_file = username, password, ca_file
+        self._subscriptions = tuple(subscriptions)
+        self._will = will
+        self._keepalive_s = keepalive_s
+        self._on_message, self._on_state = on_message, on_state
+        self._on_published = on_published
+        self._client: mqtt.Client | None = None
+        self._connected = False
+        self._stopping = threading.Event()
+        self._handed_over: deque[mqtt.MQTTMessageInfo] = deque(maxlen=100)
+        self._thread = threading.Thread(target=self._run, name=f"link-{client_id}", daemon=True)
+        self.suppressed_exceptions = 0
+        self.last_message_monotonic_s: float | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has accepted us and nothing has failed since."""
+        return self._connected
+
+    def start(self) -> None:
+        """Connect in the background, and again for as long as it takes."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Hand over what was published, up to a second, and leave; the last will stays unsaid."""
+        give_up_s = time.monotonic() + FLUSH_S
+        for info in list(self._handed_over):
+            if self._connected and time.monotonic() < give_up_s:
+                info.wait_for_publish(give_up_s - time.monotonic())
+        self._stopping.set()
+        client = self._client
+        if client is not None:
+            client.disconnect()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(timeout=CONNECT_TIMEOUT_S + 2)
+
+    def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False) -> bool:
+        """Send a message; False where there is no connection. Nothing is queued for later."""
+        return self.send(topic, payload, qos, retain) is not None
+
+    def send(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False) -> int | None:
+        """As `publish`, giving the token that `on_published` will name, or None."""
+        client = self._client
+        if client is None or not self._connected:
+            return None
+        info = client.publish(topic, payload, qos, retain)
+        if info.rc != mqtt.MQTT_ERR_SUCCESS:
+            return None
+        self._handed_over.append(info)
+        return info.mid
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            detail = self._hold_one_connection()
+            if self._stopping.is_set():
+                break
+            failures = 0 if self._connected else failures + 1
+            self._fell(detail)
+            longest = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2 ** min(failures, 10))
+            self._stopping.wait(longest * random.uniform(0.5, 1.0))
+        self._fell("stopped")
+
+    def _hold_one_connection(self) -> str:
+        """Connect and listen until the connection ends; returns why it ended."""
+        ended: list[str] = []
+        try:
+            client = self._make_client(ended)
+            self._client = client
+            client.connect(self._host, self._port, self._keepalive_s)
+            client.loop_forever()
+        except (OSError, ValueError) as error:
+            return str(error) or type(error).__name__
+        except Exception:  # noqa: BLE001 - the link must outlive any error
+            self.suppressed_exceptions += 1
+            _log.exception("the connection to %s:%d broke", self._host, self._port)
+            return "an error in this program, see the log"
+        return ended[0] if ended else "the broker closed the connection"
+
+    def _make_client(self, ended: list[str]) -> mqtt.Client:
+        client = _client(self._client_id, self._username, self._password, self._ca_file)
+        # Without this, a publish from another thread would write to the socket beside the loop.
+        client.on_socket_register_write = _leave_writing_to_the_loop
+        if self._will is not None:
+            client.will_set(self._will[0], self._will[1], qos=1, retain=True)
+
+        def connected(
+            client: mqtt.Client,
+            _userdata: object,
+            _flags: mqtt.ConnectFlags,
+            reason: ReasonCode,
+            _properties: Properties | None,
+        ) -> None:
+            if reason.is_failure:
+                ended.append(str(reason))
+                client.disconnect()
+                return
+            if self._subscriptions:
+                client.subscribe([(topic, 1) for topic in self._subscriptions])
+            self._connected = True
+            self._guard(self._on_state, True, "connected")
+
+        def message(_client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
+            self.last_message_monotonic_s = time.monotonic()
+            self._guard(self._deliver, message)
+
+        def published(
+            _client: mqtt.Client,
+            _userdata: object,
+            token: int,
+            _reason: ReasonCode,
+            _properties: Properties,
+        ) -> None:
+            self._guard(self._on_published, token)
+
+        def disconnected(
+            _client: mqtt.Client,
+            _userdata: object,
+            _flags: mqtt.DisconnectFlags,
+            reason: ReasonCode,
+            _properties: Properties | None,
+        ) -> None:
+            ended.append(str(reason))
+
+        client.on_connect = connected
+        client.on_message = message
+        client.on_publish = published
+        client.on_disconnect = disconnected
+        return client
+
+    def _deliver(self, message: mqtt.MQTTMessage) -> None:
+        self._on_message(message.topic, bytes(message.payload))
+
+    def _guard(self, call: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            call(*args, **kwargs)
+        except Exception:  # noqa: BLE001 - the link must outlive any error
+            self.suppressed_exceptions += 1
+            _log.exception("a message from the broker met an error in this program")
+
+    def _fell(self, detail: str) -> None:
+        self._connected = False
+        self._client = None
+        self._handed_over.clear()
+        self._guard(self._on_state, False, detail)
+
+
+def check(
+    host: str, port: int, *, username: str = "", password: str = "", ca_file: Path | None = None
+) -> None:
+    """Connect once and leave. Raises LinkError, in one sentence, when the broker is away."""
+    client = _client("", username, password, ca_file)
+    answer: list[ReasonCode] = []
+
+    def connected(
+        client: mqtt.Client,
+        _userdata: object,
+        _flags: mqtt.ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        answer.append(reason)
+        client.disconnect()
+
+    client.on_connect = connected
+    give_up_s = time.monotonic() + CONNECT_TIMEOUT_S
+    try:
+        client.connect(host, port, keepalive=10)
+        while not answer and time.monotonic() < give_up_s:
+            if client.loop(0.1) != mqtt.MQTT_ERR_SUCCESS:
+                break
+    except (OSError, ValueError) as error:
+        raise LinkError(
+            f"no MQTT broker answers at {host}:{port} ({error}): start one there, "
+            "or set another host and port."
+        ) from error
+    finally:
+        client.disconnect()
+    if not answer:
+        raise LinkError(
+            f"what listens at {host}:{port} is not an answering MQTT broker: "
+            "check host, port and TLS."
+        )
+    if answer[0].is_failure:
+        raise LinkError(
+            f"the MQTT broker at {host}:{port} refuses us ({answer[0]}): "
+            "check user name and password."
+        )
+
+
+def _client(client_id: str, username: str, password: str, ca_file: Path | None) -> mqtt.Client:
+    client = mqtt.Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=client_id,
+        clean_session=True,
+        protocol=mqtt.MQTTv311,
+        reconnect_on_failure=False,
+    )
+    client.connect_timeout = CONNECT_TIMEOUT_S
+    if username:
+        client.username_pw_set(username, password or None)
+    if ca_file is not None:
+        client.tls_set(str(ca_file), tls_version=ssl.PROTOCOL_TLS_CLIENT)
+    return client
+
+
+def _leave_writing_to_the_loop(_client: mqtt.Client, _userdata: object, _socket: object) -> None:
+    pass

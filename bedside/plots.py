@@ -1,0 +1,47 @@
+"""Plots in the terminal, drawn by plotext: for reports and trends, too slow for the live trace."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotext
+
+from bedside.analysis import Analysis
+from bedside.events import Float64Array
+
+WIDTH_CELLS = 100
+HEIGHT_CELLS = 14
+_POINTS = 400
+
+
+def trend(analysis: Analysis) -> str:
+    """Heart rate and reconstruction error over a record's time, as lines of text without colour."""
+    beats = [(beat, score) for beat, score in analysis.beats if beat.heart_rate_bpm]
+    if len(beats) < 2:
+        return "Too few beats for a trend."
+    minutes = np.array([beat.time_us for beat, _ in beats]) / 60e6
+    rate = np.array([beat.heart_rate_bpm for beat, _ in beats], dtype=np.float64)
+    error = np.array([score.error for _, score in beats])
+    return "\n".join(
+        (
+            _panel(minutes, rate, "heart rate, /min, over minutes"),
+            _panel(minutes, np.minimum(error, 10 * np.median(error)), "reconstruction error"),
+        )
+    )
+
+
+def _panel(minutes: Float64Array, values: Float64Array, title: str) -> str:
+    # A plain stride would drop the single high error that matters: keep each stretch's extremes.
+    kept = _extremes(values)
+    plotext.terminal.limit(False, False)
+    figure = plotext.figure
+    figure.clear()
+    figure.draw(figure.signal(minutes[kept].tolist(), values[kept].tolist()).lines())
+    figure.title(title)
+    figure.plot_size(WIDTH_CELLS, HEIGHT_CELLS)
+    return str(figure.build().string(colorless=True))
+
+
+def _extremes(values: Float64Array) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    parts = np.array_split(np.arange(len(values)), min(len(values), _POINTS // 2))
+    picked = {int(part[pick(values[part])]) for part in parts for pick in (np.argmin, np.argmax)}
+    return np.array(sorted(picked), dtype=np.intp)

@@ -1,0 +1,183 @@
+"""The configuration: `bedside.toml`, then environment variables `BEDSIDE_<SECTION>__<KEY>`.
+
+Every field has its unit in its name and its meaning below it. An unknown key or a value outside its
+bounds is refused with one sentence.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from bedside.errors import SettingsError
+from bedside.limits import Limits
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class BrokerSettings(_Section):
+    """The MQTT broker that nodes and station share."""
+
+    host: str = "127.0.0.1"
+    """Host name or address of the broker."""
+
+    port: int = Field(default=1883, ge=1, le=65535)
+    """TCP port: 1883 plain (loopback only, please), 8883 with TLS."""
+
+    username: str = ""
+    """User name at the broker; empty for an anonymous broker on loopback."""
+
+    password_file: Path | None = None
+    """A file that holds the password on its first line and that only its owner can read."""
+
+    ca_file: Path | None = None
+    """The certificate authority of the broker; set it to use TLS."""
+
+    def password(self) -> str:
+        """The password, or an empty string. Raises SettingsError when its file is unfit."""
+        if self.password_file is None:
+            return ""
+        try:
+            if self.password_file.stat().st_mode & 0o077:
+                raise SettingsError(
+                    f"others can read {self.password_file}: run chmod 600 {self.password_file}."
+                )
+            return self.password_file.read_text().splitlines()[0].strip()
+        except (OSError, IndexError) as error:
+            raise SettingsError(
+                f"the broker's password cannot be read from {self.password_file}: "
+                "put it on the first line of that file."
+            ) from error
+
+
+class StationSettings(_Section):
+    """The station itself."""
+
+    name: str = Field(default="bedside", pattern=r"^[a-z0-9-]{1,32}$")
+    """Name of this station in its topics."""
+
+    data_dir: Path = Field(
+        default_factory=lambda: (
+            Path(os.environ.get("XDG_DATA_HOME", "~/.local/share")).expanduser() / "bedside"
+        )
+    )
+    """Folder for recordings, baselines, the alarm log and the outbox."""
+
+    bed_names: tuple[str, ...] = ("*",)
+    """Nodes to serve, as shell patterns; a bed has the name of its node."""
+
+
+class RecordingSettings(_Section):
+    """The recorder."""
+
+    sync_every_s: float = Field(default=10.0, ge=0.2, le=600)
+    """Seconds between syncs to disk; a batch is acknowledged to its node after its sync."""
+
+
+class AlertSettings(_Section):
+    """What leaves the building."""
+
+    transport: Literal["log"] = "log"
+    """How an alert leaves: `log` writes it to the service's log."""
+
+
+class ScreenSettings(_Section):
+    """The terminal screen."""
+
+    glyphs: Literal["braille", "block", "ascii"] = "braille"
+    """What the trace is drawn with; the Linux console knows no braille: use ascii there."""
+
+    sweep_s: float = Field(default=6.0, ge=2, le=30)
+    """Seconds across the trace; for a true 25 mm/s its width in mm divided by 25."""
+
+
+class Settings(BaseSettings):
+    """All of it. `load` reads it from a file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BEDSIDE_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    broker: BrokerSettings = BrokerSettings()
+    station: StationSettings = StationSettings()
+    recording: RecordingSettings = RecordingSettings()
+    alerts: AlertSettings = AlertSettings()
+    screen: ScreenSettings = ScreenSettings()
+    limits: Limits = Limits()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, so that a service's unit can override it."""
+        return env_settings, init_settings
+
+
+def load(path: Path | None = None) -> Settings:
+    """The settings of a file, or the defaults. Raises SettingsError with one sentence."""
+    content: dict[str, Any] = {}
+    if path is not None:
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SettingsError(
+                f"the configuration {path} cannot be read ({error.strerror}): name another with "
+                "--config."
+            ) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{path} is not valid TOML: {error}.") from error
+        _check_limits(path, content)
+    try:
+        return Settings(**content)
+    except ValidationError as error:
+        raise SettingsError(_sentence(path, error)) from error
+
+
+def _check_limits(path: Path, content: dict[str, Any]) -> None:
+    limits = content.get("limits", {})
+    if isinstance(limits, dict):
+        for key in limits:
+            if key not in Limits.__dataclass_fields__:
+                raise SettingsError(_unknown(path, f"limits.{key}", _known_keys()))
+
+
+def _sentence(path: Path | None, error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    where = str(path) if path else "the environment"
+    if first["type"] == "extra_forbidden":
+        return _unknown(where, key, _known_keys())
+    if first["type"] == "value_error":
+        return f"{where}: {key}.{first['ctx']['error']}."
+    return f"{where}: {key} = {first['input']!r} is not usable: {first['msg'].lower()}."
+
+
+def _unknown(where: object, key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}."
+    return f"{where}: {key} is not a setting; {hint}"
+
+
+def _known_keys() -> list[str]:
+    keys: list[str] = []
+    for name, section in Settings.model_fields.items():
+        fields = getattr(section.annotation, "model_fields", Limits.__dataclass_fields__)
+        keys.extend(f"{name}.{field}" for field in fields)
+    return keys

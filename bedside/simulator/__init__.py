@@ -1,0 +1,1 @@
+"""Patients and nodes that are not there: replayed records and synthetic rhythms."""

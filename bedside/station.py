@@ -1,0 +1,440 @@
+"""The runtime: threads and queues around a ward.
+
+The MQTT client's thread only decodes and queues. One analysis thread runs every monitor; scoring,
+disk and delivery have a thread each, and what they have to say comes back as an input. Queues are
+bounded; an overflow, like any failing part, becomes an alarm.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bedside import station_topics
+from bedside.alarms.log import AlarmLog
+from bedside.anomaly.autoencoder import Autoencoder
+from bedside.anomaly.baseline import Baseline, BaselineError
+from bedside.anomaly.scoring import ModelFacts
+from bedside.delivery.alert import Alert
+from bedside.delivery.outbox import Outbox, Transport
+from bedside.errors import BedsideError, RecordError
+from bedside.events import (
+    Action,
+    ActionDone,
+    Batch,
+    BedState,
+    Event,
+    Health,
+    Input,
+    Instance,
+    ScoreRequest,
+    Scores,
+)
+from bedside.feed import LocalFeed
+from bedside.node import wire
+from bedside.node.link import Link
+from bedside.recording import bed_file
+from bedside.recording.bed_file import BedFile
+from bedside.recording.recorder import Recorder, SyncError
+from bedside.settings import Settings
+from bedside.ward import Answer, Ports, SequenceRanges, Ward
+from bedside.worker import Worker
+
+_log = logging.getLogger(__name__)
+
+TICK_S = 0.5
+TROUBLE_SHOWN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Heard:
+    """A decoded batch, with the monotonic time at which it came from the broker."""
+
+    batch: Batch
+    received_s: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Taken:
+    """Any other input for a bed, or for the station itself where `bed` is empty."""
+
+    bed: str
+    happened: Input
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stored:
+    """What the recorder brought to the disk, or, where it is not `safe`, could not."""
+
+    ranges: SequenceRanges
+    safe: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivered:
+    """A step of an alert's delivery."""
+
+    instance_id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """An alarm instance changed: its alert shall know."""
+
+    bed: str
+    instance: Instance
+
+
+@dataclass(frozen=True, slots=True)
+class _LogRow:
+    """A row for the alarm log."""
+
+    kind: str
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A bed's state for the disk."""
+
+    bed: str
+    content: BedFile
+
+
+class Station:
+    """Serves every bed whose node's name fits `settings.station.bed_names`.
+
+    `on_event` hears every event with its bed and Unix time in µs, on the analysis thread.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        transport: Transport,
+        *,
+        autoencoder: Autoencoder | None = None,
+        speed: float = 1.0,
+        titles: Mapping[str, str] | None = None,
+        on_event: Callable[[str, Event, int], None] = lambda bed, event, wall_us: None,
+    ) -> None:
+        """Open model, disk and outbox; nothing runs yet. Raises BedsideError.
+
+        `titles` stand beside the traces of beds whose signal is a replay.
+        """
+        self._settings = settings
+        self._autoencoder = autoencoder or Autoencoder.load()
+        self._model = ModelFacts(self._autoencoder.version, self._autoencoder.population_threshold)
+        self._speed = speed
+        self._started_s = time.monotonic()
+        folder = settings.station.data_dir
+        self._beds_folder = folder / "beds"
+        self._recorder = Recorder(folder / "recordings", settings.recording.sync_every_s)
+        self._alarm_log = AlarmLog(folder / "alarms.sqlite")
+        self._outbox = Outbox(folder / "outbox.sqlite", transport)
+        self._delivery_clear: bool | None = None
+        self._stopping = False
+        self._troubles = 0
+        self._last_trouble_us: int | None = None
+        self._make_workers()
+        self.ward = Ward(
+            settings,
+            self._model,
+            Ports(
+                score=lambda bed, request: self._scorer.put((bed, request)),
+                record=self._disk.put,
+                log=lambda kind, content: self._disk.put(_LogRow(kind, content)),
+                keep=lambda bed, content: self._disk.put(_Kept(bed, content)),
+                alert=self._delivery.put,
+                follow=lambda bed, instance: self._delivery.put(_Followed(bed, instance)),
+                publish=lambda *message: self._link.publish(*message),
+                show=on_event,
+                now_us=self.now_us,
+                wall_us=self.wall_us,
+            ),
+            titles,
+        )
+        self._link = self._make_link()
+        self._open_known_beds()
+
+    def start(self) -> None:
+        """Start every thread and the link to the broker."""
+        for worker in (self._analysis, self._scorer, self._disk, self._delivery):
+            worker.start()
+        self._link.start()
+
+    def stop(self) -> None:
+        """End in order, so that nothing that was received is lost."""
+        self._stopping = True
+        self._link.publish(*self._state(up=False))
+        self._link.stop()
+        for worker in (self._analysis, self._scorer, self._disk, self._delivery):
+            if not worker.stop():
+                _log.error("%s did not end in time", worker.name)
+        try:
+            self._recorder.sync(self.now_us() / 1e6, at_once=True)
+        finally:
+            self._recorder.close()
+            self._alarm_log.close()
+            self._outbox.close()
+
+    def admit(self, bed: str, baseline: Baseline | None = None) -> None:
+        """Put a patient into a bed before the start, with a baseline that came with them."""
+        self.ward.open_bed(
+            bed,
+            BedFile(BedState.ADMITTED, secrets.token_hex(8)),
+            self._recorder.stored(bed),
+            baseline,
+            "the demo",
+        )
+
+    def feed(self, user: str = "bedside") -> LocalFeed:
+        """A feed for a face in this process; `user` stands in the alarm log."""
+        return LocalFeed(self.ward.pictures, self.act, self.now_us, self.wall_us, user)
+
+    def act(
+        self,
+        bed: str,
+        action_id: str,
+        user: str,
+        name: str,
+        arguments: Mapping[str, Any],
+        answer: Answer,
+    ) -> None:
+        """An operator wants something of a bed; `answer` hears what became of it."""
+        known = {**arguments}
+        if name == "admit":
+            known["session"] = secrets.token_hex(8)
+        action = Action(self.now_us(), action_id, user, name, known)
+        if not self._analysis.put(_Taken(bed, action, answer)):
+            answer(ActionDone(action.at_us, action_id, user, False, "the station is overloaded"))
+
+    def now_us(self) -> int:
+        """The station's monotonic time in µs, scaled by its speed."""
+        return round((time.monotonic() - self._started_s) * self._speed * 1e6)
+
+    def wall_us(self) -> int:
+        """Unix time in µs."""
+        return time.time_ns() // 1000
+
+    def summary(self) -> dict[str, Any]:
+        """What was counted since the start."""
+        failures = {
+            worker.name: worker.failures + worker.overflows
+            for worker in (self._analysis, self._scorer, self._disk, self._delivery)
+        }
+        return self.ward.counts.summary() | {"failures": failures}
+
+    # ── construction ──────────────────────────────────────────────────────────────────────────
+
+    def _make_workers(self) -> None:
+        self._analysis = Worker[_Heard | _Taken | _Stored | _Delivered](
+            "analysis",
+            self._analyse,
+            capacity=20_000,
+            every_s=TICK_S / max(1.0, self._speed),
+            idle=self._tick,
+        )
+        self._scorer = Worker[tuple[str, ScoreRequest]](
+            "scoring",
+            self._score,
+            capacity=2000,
+            failed=lambda error: self._unwell("model", error),
+        )
+        self._disk = Worker[Batch | _LogRow | _Kept](
+            "disk",
+            self._store,
+            capacity=20_000,
+            every_s=min(1.0, self._settings.recording.sync_every_s) / max(1.0, self._speed),
+            idle=self._sync,
+            failed=lambda error: self._unwell("disk", error),
+        )
+        self._delivery = Worker[Alert | _Followed](
+            "delivery",
+            self._deliver,
+            capacity=1000,
+            every_s=0.2,
+            idle=self._drain,
+            failed=lambda error: self._unwell("delivery", error),
+        )
+
+    def _make_link(self) -> Link:
+        broker, station = self._settings.broker, self._settings.station
+        topic, payload, _, _ = self._state(up=False)
+        return Link(
+            broker.host,
+            broker.port,
+            client_id=f"{station.name}-{secrets.token_hex(4)}",
+            username=broker.username,
+            password=broker.password(),
+            ca_file=broker.ca_file,
+            subscriptions=(
+                wire.ecg_topic("+"),
+                station_topics.action_topic(station.name, "+", "+"),
+            ),
+            will=(topic, payload),
+            on_message=self._received,
+            on_state=self._broker_changed,
+        )
+
+    def _open_known_beds(self) -> None:
+        for path in sorted(self._beds_folder.glob("*.json")):
+            name = path.stem
+            if not self.ward.serves(name):
+                continue
+            kept = bed_file.load(path)
+            baseline = None
+            if kept is not None and kept.baseline is not None:
+                try:
+                    baseline = Baseline.from_json(kept.baseline)
+                    baseline.require(
+                        bed=name, session=kept.session, model_version=self._model.version
+                    )
+                except BaselineError as error:
+                    _log.warning("%s", error)
+                    baseline = None
+            self.ward.open_bed(name, kept, self._recorder.stored(name), baseline)
+
+    # ── the broker's thread ───────────────────────────────────────────────────────────────────
+
+    def _received(self, topic: str, payload: bytes) -> None:
+        received_s = time.monotonic()
+        action = station_topics.action_of(topic, self._settings.station.name)
+        if action is not None:
+            self._asked(*action, payload)
+            return
+        node = wire.node_of(topic)
+        if node is None or node[1] != "ecg":
+            return
+        try:
+            batch = wire.decode_batch(payload, node[0], self.now_us())
+        except wire.WireError as error:
+            self.ward.counts.refused[error.reason] += 1
+            _log.warning("a batch of node %s is refused: %s", node[0], error)
+            return
+        if not self._analysis.put(_Heard(batch, received_s)):
+            _log.error("analysis cannot keep up: a batch of node %s waits at the node", node[0])
+
+    def _asked(self, bed: str, user: str, payload: bytes) -> None:
+        station = self._settings.station.name
+
+        def answer(done: ActionDone) -> None:
+            topic = station_topics.result_topic(station, bed, user)
+            self._link.publish(topic, station_topics.result_payload(done), 1, False)
+
+        try:
+            action_id, name, arguments, refusal = station_topics.read_action(payload, time.time())
+        except (ValueError, KeyError, TypeError, BedsideError) as error:
+            _log.warning("an action of %s is refused: %s", user, error)
+            return
+        if refusal:
+            answer(ActionDone(self.now_us(), action_id, user, False, refusal))
+        else:
+            self.act(bed, action_id, user, name, arguments, answer)
+
+    def _broker_changed(self, connected: bool, detail: str) -> None:
+        if self._stopping:
+            return
+        if connected:
+            self._link.publish(*self._state(up=True))
+        self._well("broker", connected, "" if connected else detail)
+
+    def _state(self, up: bool) -> tuple[str, bytes, int, bool]:
+        name = self._settings.station.name
+        content = {"version": station_topics.VERSION, "up": up, "station": name}
+        return station_topics.state_topic(name), json.dumps(content).encode(), 1, True
+
+    # ── the analysis thread ───────────────────────────────────────────────────────────────────
+
+    def _analyse(self, item: _Heard | _Taken | _Stored | _Delivered) -> None:
+        match item:
+            case _Heard():
+                self.ward.heard(item.batch)
+                self.ward.counts.latencies_s.append(time.monotonic() - item.received_s)
+            case _Taken():
+                self.ward.take(item.bed, item.happened, item.answer)
+            case _Stored(safe=True):
+                self.ward.stored(item.ranges)
+            case _Stored():
+                self.ward.not_stored(item.ranges)
+            case _Delivered():
+                self.ward.delivered(item.instance_id, item.state)
+
+    def _tick(self) -> None:
+        troubles = self._analysis.failures + self._analysis.overflows
+        if troubles != self._troubles:
+            self._troubles = troubles
+            self._last_trouble_us = self.now_us()
+            self.ward.take("", Health(self.now_us(), "analysis", False, f"{troubles} faults"))
+        elif self._last_trouble_us is None or self._calm():
+            self._last_trouble_us = None
+            self.ward.take("", Health(self.now_us(), "analysis", True))
+        self.ward.tick()
+
+    def _calm(self) -> bool:
+        """Whether analysis has run long enough without a fault to say that it is well again."""
+        return self.now_us() - (self._last_trouble_us or 0) > TROUBLE_SHOWN_S * 1e6
+
+    def _unwell(self, subject: str, error: BaseException) -> None:
+        self._well(subject, False, str(error) if isinstance(error, BedsideError) else repr(error))
+
+    def _well(self, subject: str, ok: bool, detail: str = "") -> None:
+        self._analysis.put(_Taken("", Health(self.now_us(), subject, ok, detail)))
+
+    # ── the other threads ─────────────────────────────────────────────────────────────────────
+
+    def _score(self, asked: tuple[str, ScoreRequest]) -> None:
+        bed, request = asked
+        scores = tuple(self._autoencoder.score(request.beats, request.baseline))
+        self._analysis.put(_Taken(bed, Scores(self.now_us(), scores, request.purpose)))
+        self._well("model", True)
+
+    def _store(self, item: Batch | _LogRow | _Kept) -> None:
+        match item:
+            case Batch():
+                try:
+                    self._recorder.write(item)
+                except RecordError:
+                    lost = {(item.node, item.boot_id): [(item.sequence, item.sequence)]}
+                    self._analysis.put(_Stored(lost, safe=False))
+                    raise
+            case _LogRow():
+                self._alarm_log.append(
+                    item.kind, item.content, wall_us=self.wall_us(), at_us=self.now_us()
+                )
+            case _Kept():
+                bed_file.save(self._beds_folder / f"{item.bed}.json", item.content)
+
+    def _sync(self) -> None:
+        try:
+            ranges = self._recorder.sync(self.now_us() / 1e6)
+        except SyncError as error:
+            self._analysis.put(_Stored(error.unwritten, safe=False))
+            raise
+        if ranges:
+            self._analysis.put(_Stored(ranges))
+            self._well("disk", True)
+
+    def _deliver(self, item: Alert | _Followed) -> None:
+        match item:
+            case Alert():
+                self._outbox.commit(item, time.monotonic())
+                self._drain()
+            case _Followed():
+                self._outbox.follow(item.bed, item.instance)
+
+    def _drain(self) -> None:
+        reason = ""
+        for result in self._outbox.drain(time.monotonic()):
+            self._analysis.put(_Delivered(result.instance_id, result.state.value))
+            reason = result.reason
+        clear = self._outbox.pending() == 0
+        if clear != self._delivery_clear:
+            self._delivery_clear = clear
+            self._well("delivery", clear, reason)

@@ -1,0 +1,124 @@
+"""What a station says to its screens over MQTT, and hears from them: topics and JSON, version 1.
+
+Unknown fields are ignored; another major version is refused in words.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from bedside.errors import LinkError
+from bedside.event_json import instance_json
+from bedside.events import ActionDone
+from bedside.feed import BedSnapshot
+
+VERSION = 1
+ACTION_AGE_S = 10.0
+"""An action older than this is refused: what an operator wanted then may be wrong now."""
+
+_ROOT = "bedside/v1/station"
+_ACTION = re.compile(
+    rf"{_ROOT}/(?P<station>[a-z0-9-]{{1,32}})/bed/(?P<bed>[a-z0-9-]{{1,32}})"
+    r"/action/(?P<user>[^/+#]{1,64})"
+)
+
+
+def state_topic(station: str) -> str:
+    """The station itself: up or down, its beds and links (retained, last will)."""
+    return f"{_ROOT}/{station}/state"
+
+
+def bed_topic(station: str, bed: str, what: str) -> str:
+    """A topic of one bed: `state` or `events`."""
+    return f"{_ROOT}/{station}/bed/{bed}/{what}"
+
+
+def action_topic(station: str, bed: str, user: str) -> str:
+    """Where `user` asks for actions."""
+    return f"{_ROOT}/{station}/bed/{bed}/action/{user}"
+
+
+def result_topic(station: str, bed: str, user: str) -> str:
+    """Where `user` hears what became of them."""
+    return f"{_ROOT}/{station}/bed/{bed}/result/{user}"
+
+
+def action_of(topic: str, station: str) -> tuple[str, str] | None:
+    """Bed and user of an action's topic, None for any other."""
+    match = _ACTION.fullmatch(topic)
+    if match is None or match["station"] != station:
+        return None
+    return match["bed"], match["user"]
+
+
+def bed_json(snapshot: BedSnapshot) -> dict[str, Any]:
+    """The bed's retained state."""
+    vitals = snapshot.vitals
+    return {
+        "version": VERSION,
+        "bed": snapshot.bed,
+        "state": snapshot.bed_state.value,
+        "session": snapshot.session,
+        "calibrated": snapshot.calibrated,
+        "calibration": snapshot.calibration,
+        "synthetic": snapshot.synthetic,
+        "heart_rate_bpm": None if vitals is None else vitals.heart_rate_bpm,
+        "quality": None if vitals is None else vitals.quality,
+        "suspended": "" if vitals is None else vitals.suspended,
+        "alarms": [instance_json(instance) for instance in snapshot.instances],
+    }
+
+
+def action_payload(action_id: str, name: str, arguments: Mapping[str, Any]) -> bytes:
+    """One action, stamped with the time at which it was wanted."""
+    content = {
+        "version": VERSION,
+        "id": action_id,
+        "action": name,
+        "wall_s": time.time(),
+        "arguments": dict(arguments),
+    }
+    return json.dumps(content).encode()
+
+
+def read_action(payload: bytes, wall_s: float) -> tuple[str, str, dict[str, Any], str]:
+    """Id, name and arguments of an action, and why it is refused, if it is.
+
+    Raises ValueError for what is no action at all.
+    """
+    content = read(payload)
+    action_id, name = str(content["id"]), str(content["action"])
+    arguments = content.get("arguments", {})
+    if not isinstance(arguments, dict) or not 1 <= len(action_id) <= 64:
+        raise ValueError("an action needs an id and an object of arguments")
+    age_s = abs(wall_s - float(content["wall_s"]))
+    old = f"the action came {age_s:.0f} s late: ask again" if age_s > ACTION_AGE_S else ""
+    return action_id, name, arguments, old
+
+
+def result_payload(done: ActionDone) -> bytes:
+    """The answer to an action."""
+    content = {
+        "version": VERSION,
+        "id": done.action_id,
+        "done": done.done,
+        "reason": done.reason,
+    }
+    return json.dumps(content).encode()
+
+
+def read(payload: bytes) -> dict[str, Any]:
+    """A JSON object of this version. Raises ValueError; LinkError for another version."""
+    content = json.loads(payload)
+    if not isinstance(content, dict) or "version" not in content:
+        raise ValueError("not an object with a version")
+    if content["version"] != VERSION:
+        raise LinkError(
+            f"The station speaks version {content['version']}, this program {VERSION}: install the "
+            "same version of bedside on both."
+        )
+    return content

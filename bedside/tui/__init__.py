@@ -1,0 +1,1 @@
+"""The screen: a view of a station, which decides nothing."""

@@ -1,0 +1,44 @@
+"""The row of buttons: every action by one tap, its key on its edge."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widgets import Static
+
+
+class ActionButton(Static):
+    """One action of the screen: three rows tall where there is room, else one row."""
+
+    def __init__(self, label: str, key: str, action: str) -> None:
+        super().__init__(label, id=f"do-{action.replace('_', '-')}", markup=False)
+        self.border_subtitle = key
+        self._label = label
+        self._key = key
+        self._action = action
+
+    def compact(self, compact: bool) -> None:
+        """Show the key inside the label where there is no border to show it on."""
+        self.update(f" {self._key} {self._label} " if compact else self._label)
+
+    async def on_click(self) -> None:
+        """Do the action."""
+        await self.run_action(f"screen.{self._action}")
+
+
+class ActionBar(Horizontal):
+    """The buttons of a screen: (label, key, action) each."""
+
+    def __init__(self, buttons: tuple[tuple[str, str, str], ...], id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._buttons = buttons
+
+    def compose(self) -> ComposeResult:
+        """The buttons from left to right."""
+        for label, key, action in self._buttons:
+            yield ActionButton(label, key, action)
+
+    def on_resize(self) -> None:
+        """A bar of one row has no room for borders."""
+        for button in self.query(ActionButton):
+            button.compact(self.size.height < 3)

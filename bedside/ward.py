@@ -1,0 +1,333 @@
+"""All beds of one station: routes inputs to their monitors, and what comes out to its ports.
+
+One thread calls it. It owns no thread, socket or file itself: what leaves goes through `Ports`,
+which never block.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import secrets
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bedside import station_topics
+from bedside.alarms.notification import Notifications
+from bedside.alarms.surroundings import Surroundings
+from bedside.anomaly.baseline import Baseline
+from bedside.anomaly.scoring import ModelFacts
+from bedside.counts import Counts
+from bedside.delivery.alert import Alert, alert_of
+from bedside.event_json import to_json
+from bedside.events import (
+    Action,
+    ActionDone,
+    AlarmChanged,
+    Batch,
+    Beat,
+    BedChanged,
+    BedState,
+    CalibrationChanged,
+    Event,
+    Health,
+    Input,
+    Instance,
+    ScoreRequest,
+    Tick,
+    Wave,
+)
+from bedside.feed import LinkState, Picture
+from bedside.monitor import Monitor
+from bedside.node import wire
+from bedside.node.stream import ArrivalKind, Stream
+from bedside.recording.bed_file import BedFile
+from bedside.settings import Settings
+
+Answer = Callable[[ActionDone], None]
+SequenceRanges = Mapping[tuple[str, int], list[tuple[int, int]]]
+"""(node, boot id) → first and last sequence numbers."""
+
+NODE_SILENT_S = 3.0
+REMEMBERED_ACTIONS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where things go that leave the ward. Each returns at once; False says that it was refused."""
+
+    score: Callable[[str, ScoreRequest], bool]
+    record: Callable[[Batch], bool]
+    log: Callable[[str, dict[str, Any]], bool]
+    keep: Callable[[str, BedFile], bool]
+    alert: Callable[[Alert], bool]
+    follow: Callable[[str, Instance], bool]
+    publish: Callable[[str, bytes, int, bool], bool]
+    show: Callable[[str, Event, int], None]
+    now_us: Callable[[], int]
+    wall_us: Callable[[], int]
+
+
+@dataclass(slots=True, eq=False)
+class _Bed:
+    monitor: Monitor
+    stream: Stream
+    picture: Picture
+    notifications: Notifications = field(default_factory=Notifications)
+    session: str = ""
+    baseline: Baseline | None = None
+    events: int = 0
+
+
+class Ward:
+    """The beds by their names; a bed has the name of its node."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        model: ModelFacts,
+        ports: Ports,
+        titles: Mapping[str, str] | None = None,
+    ) -> None:
+        """An empty ward; beds come with `open_bed` or with their first batch."""
+        self.counts = Counts()
+        self.pictures: dict[str, Picture] = {}
+        self._settings = settings
+        self._model = model
+        self._ports = ports
+        self._titles = titles or {}
+        self._beds: dict[str, _Bed] = {}
+        self._surroundings = Surroundings(f"s{secrets.token_hex(2)}-", settings.limits)
+        self._notifications = Notifications()
+        self._health: dict[str, Health] = {}
+        self._done: deque[str] = deque(maxlen=REMEMBERED_ACTIONS)
+
+    def serves(self, name: str) -> bool:
+        """Whether a node's name fits the patterns of this station."""
+        return any(fnmatch.fnmatchcase(name, p) for p in self._settings.station.bed_names)
+
+    def open_bed(
+        self,
+        name: str,
+        kept: BedFile | None = None,
+        stored: Mapping[int, list[tuple[int, int]]] | None = None,
+        baseline: Baseline | None = None,
+        user: str = "the station, as it was before",
+    ) -> None:
+        """A bed as it was left: its patient, what its recording holds, and its baseline.
+
+        `user` stands in the log as who admitted the patient.
+        """
+        state = BedState.DISCHARGED if kept is None else kept.state
+        session = "" if kept is None else kept.session
+        limits = self._settings.limits
+        monitor = Monitor(
+            name, self._model, limits, state=state, session=session, baseline=baseline
+        )
+        picture = Picture(name, self._titles.get(name, ""), (limits.brady_bpm, limits.tachy_bpm))
+        bed = _Bed(monitor, Stream(name, stored or {}), picture, session=session)
+        self._beds[name] = bed
+        self.pictures[name] = picture
+        if state is not BedState.DISCHARGED:
+            picture.apply(BedChanged(0, state, session, user), self._ports.wall_us())
+        self._calibrated(bed, baseline)
+
+    # ── inputs ────────────────────────────────────────────────────────────────────────────────
+
+    def heard(self, batch: Batch) -> None:
+        """A batch came from a node."""
+        if not self.serves(batch.node):
+            return
+        if batch.node not in self._beds:
+            self.open_bed(batch.node)
+        bed = self._beds[batch.node]
+        self.counts.batches += 1
+        arrival = bed.stream.accept(batch)
+        if arrival.kind is ArrivalKind.DUPLICATE:
+            self.counts.duplicates += 1
+        if not self._ports.record(batch):
+            bed.stream.not_stored(batch.boot_id, batch.sequence, batch.sequence)
+        if arrival.kind is ArrivalKind.LIVE:
+            self._step(batch.node, batch)
+        elif arrival.kind is ArrivalKind.LATE:
+            self.counts.late += 1
+
+    def take(self, name: str, happened: Input, answer: Answer | None = None) -> None:
+        """Any other input: of a bed, or of the station itself where the name is empty."""
+        match happened:
+            case Health():
+                self._health[happened.subject] = happened
+                self._emit("", self._surroundings.step(happened))
+                if happened.subject == "broker":
+                    for bed in self._beds:
+                        self._step(bed, happened)
+            case Action():
+                self._act(name, happened, answer)
+            case _ if name in self._beds:
+                self._step(name, happened)
+            case _:
+                pass
+
+    def stored(self, ranges: SequenceRanges) -> None:
+        """The recorder synced these: they are acknowledged to their nodes."""
+        for (node, boot_id), parts in ranges.items():
+            bed = self._beds.get(node)
+            if bed is None:
+                continue
+            for first, last in parts:
+                bed.stream.stored(boot_id, first, last)
+            ack = bed.stream.acknowledgement()
+            if ack is not None:
+                self._ports.publish(wire.ack_topic(node), wire.encode_ack(ack), 1, False)
+
+    def not_stored(self, ranges: SequenceRanges) -> None:
+        """The recorder could not write these: they will be asked for again."""
+        for (node, boot_id), parts in ranges.items():
+            for first, last in parts if node in self._beds else ():
+                self._beds[node].stream.not_stored(boot_id, first, last)
+
+    def tick(self) -> None:
+        """Time goes on for every bed and for the station."""
+        tick = Tick(self._ports.now_us())
+        self._emit("", self._surroundings.step(tick))
+        for instance in self._notifications.tick(tick.at_us):
+            self._alert("", instance)
+        for name, bed in self._beds.items():
+            self._step(name, tick)
+            for instance in bed.notifications.tick(tick.at_us):
+                self._alert(name, instance)
+            bed.picture.set_links(self._links(bed))
+            self._publish_bed(name, bed)
+
+    def delivered(self, instance_id: str, state: str) -> None:
+        """An alert's delivery made a step: it stands beside its alarm in every picture."""
+        for picture in self.pictures.values():
+            picture.set_delivery(instance_id, state)
+
+    # ── steps ─────────────────────────────────────────────────────────────────────────────────
+
+    def _step(self, name: str, happened: Input) -> None:
+        self._emit(name, self._beds[name].monitor.step(happened))
+
+    def _act(self, name: str, action: Action, answer: Answer | None) -> None:
+        events: list[Event]
+        if action.action_id in self._done:
+            events = [_refused(action, "this action was done already")]
+        elif self._surroundings.knows(str(action.arguments.get("instance", ""))):
+            events = self._surroundings.step(action)
+            name = ""
+        elif name not in self._beds:
+            events = [_refused(action, f"this station has no bed {name}")]
+        else:
+            events = self._beds[name].monitor.step(action)
+        self._done.append(action.action_id)
+        self._emit(name, events)
+        for event in events:
+            if isinstance(event, ActionDone) and answer is not None:
+                answer(event)
+
+    def _emit(self, name: str, events: list[Event]) -> None:
+        """Everything that follows from an event; the station's own go into every picture."""
+        for event in events:
+            wall_us = self._ports.wall_us()
+            bed = self._beds.get(name)
+            for picture in [bed.picture] if bed else list(self.pictures.values()):
+                picture.apply(event, wall_us)
+            self.counts.event(event)
+            match event:
+                case ScoreRequest():
+                    if not self._ports.score(name, event):
+                        self.take("", Health(event.at_us, "model", False, "too slow"))
+                case AlarmChanged(instance=instance):
+                    self._alarm_changed(name, instance, wall_us)
+                case BedChanged() | CalibrationChanged() if bed is not None:
+                    self._bed_changed(name, bed, event, wall_us)
+                case _:
+                    pass
+            self._ports.show(name, event, wall_us)
+            if bed is not None and not isinstance(event, Wave | Beat | ScoreRequest):
+                self._publish_event(name, bed, event, wall_us)
+
+    def _alarm_changed(self, name: str, instance: Instance, wall_us: int) -> None:
+        notifications = self._beds[name].notifications if name else self._notifications
+        for leaving in notifications.changed(instance):
+            self._alert(name, leaving)
+        self._ports.follow(name or self._settings.station.name, instance)
+        content = to_json(AlarmChanged(instance.at_us, instance)) or {}
+        self._ports.log("alarm", content | {"bed": name, "wall_us": wall_us})
+
+    def _bed_changed(
+        self, name: str, bed: _Bed, event: BedChanged | CalibrationChanged, wall_us: int
+    ) -> None:
+        content = to_json(event) or {}
+        self._ports.log("bed", content | {"bed": name, "wall_us": wall_us})
+        if isinstance(event, BedChanged):
+            bed.session = event.session
+            self._calibrated(bed, None)
+        elif event.baseline is not None:
+            self._calibrated(bed, event.baseline)
+        else:
+            return
+        stored = None if bed.baseline is None else bed.baseline.to_json()
+        self._ports.keep(name, BedFile(bed.monitor.state, bed.session, stored))
+
+    def _calibrated(self, bed: _Bed, baseline: Baseline | None) -> None:
+        bed.baseline = baseline
+        bed.picture.set_calibrated(
+            "not calibrated" if baseline is None else f"{baseline.beats} beats of this patient"
+        )
+
+    def _alert(self, name: str, instance: Instance) -> None:
+        self.counts.alerts += 1
+        picture = self.pictures.get(name)
+        vitals = None if picture is None else picture.snapshot(0, 0).vitals
+        alert = alert_of(
+            instance,
+            name or self._settings.station.name,
+            self._ports.wall_us(),
+            None if vitals is None else vitals.heart_rate_bpm,
+        )
+        self.delivered(instance.instance_id, "queued")
+        if not self._ports.alert(alert):
+            self.take("", Health(self._ports.now_us(), "delivery", False, "queue full"))
+
+    # ── what screens elsewhere hear ───────────────────────────────────────────────────────────
+
+    def _publish_bed(self, name: str, bed: _Bed) -> None:
+        station = self._settings.station.name
+        snapshot = bed.picture.snapshot(self._ports.now_us(), self._ports.wall_us())
+        payload = json.dumps(station_topics.bed_json(snapshot)).encode()
+        self._ports.publish(station_topics.bed_topic(station, name, "state"), payload, 1, True)
+
+    def _publish_event(self, name: str, bed: _Bed, event: Event, wall_us: int) -> None:
+        content = to_json(event)
+        if content is None:
+            return
+        bed.events += 1
+        line = {"version": station_topics.VERSION, "number": bed.events, "wall_us": wall_us}
+        topic = station_topics.bed_topic(self._settings.station.name, name, "events")
+        self._ports.publish(topic, json.dumps(line | content).encode(), 1, False)
+
+    def _links(self, bed: _Bed) -> tuple[LinkState, ...]:
+        age_s = bed.picture.snapshot(self._ports.now_us(), 0).age_s
+        node = None if age_s == float("inf") else age_s < NODE_SILENT_S
+        links = [LinkState("node", node)]
+        for name, subject in (
+            ("broker", "broker"),
+            ("analysis", "analysis"),
+            ("disk", "disk"),
+            ("cloud", "delivery"),
+        ):
+            health = self._health.get(subject)
+            links.append(
+                LinkState(name, None)
+                if health is None
+                else LinkState(name, health.ok, health.detail)
+            )
+        return tuple(links)
+
+
+def _refused(action: Action, reason: str) -> ActionDone:
+    return ActionDone(action.at_us, action.action_id, action.user, False, reason)

@@ -1,0 +1,105 @@
+"""A thread with a bounded queue, which outlives every exception in its work."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+_log = logging.getLogger(__name__)
+
+
+class Worker(Generic[Item]):
+    """Takes items in order and handles each; calls `idle` every `every_s` seconds besides.
+
+    `failures` counts exceptions, which are logged, reported to `failed` and survived; `overflows`
+    counts items that found the queue full and were refused.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        handle: Callable[[Item], None],
+        *,
+        capacity: int,
+        every_s: float = 0.5,
+        idle: Callable[[], None] | None = None,
+        failed: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        """A worker that is not yet running."""
+        self.name = name
+        self.failures = 0
+        self.overflows = 0
+        self._handle = handle
+        self._idle = idle
+        self._every_s = every_s
+        self._failed = failed
+        self._queue: queue.Queue[Item | None] = queue.Queue(capacity + 1)
+        self._capacity = capacity
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def put(self, item: Item) -> bool:
+        """Queue an item; False when the queue is full. Never blocks."""
+        if self._queue.qsize() >= self._capacity:
+            self.overflows += 1
+            return False
+        try:
+            self._queue.put_nowait(item)
+        except queue.Full:
+            self.overflows += 1
+            return False
+        return True
+
+    @property
+    def waiting(self) -> int:
+        """How many items are queued."""
+        return self._queue.qsize()
+
+    def stop(self, timeout_s: float = 5.0) -> bool:
+        """Work off what is queued, then end; False when that took longer than the time."""
+        if not self._thread.is_alive():
+            return True
+        deadline_s = time.monotonic() + timeout_s
+        try:
+            self._queue.put(None, timeout=timeout_s)
+        except queue.Full:
+            return False
+        self._thread.join(max(0.0, deadline_s - time.monotonic()))
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        next_idle_s = time.monotonic() + self._every_s
+        while True:
+            now_s = time.monotonic()
+            if now_s >= next_idle_s:
+                self._guard(self._idle)
+                next_idle_s = max(next_idle_s + self._every_s, now_s)
+            try:
+                item = self._queue.get(timeout=max(0.0, next_idle_s - time.monotonic()))
+            except queue.Empty:
+                continue
+            if item is None:
+                return
+            taken = item
+            self._guard(lambda taken=taken: self._handle(taken))  # type: ignore[misc]
+
+    def _guard(self, work: Callable[[], None] | None) -> None:
+        if work is None:
+            return
+        try:
+            work()
+        # A fault in one item must not end the thread: it is counted, logged and shown instead.
+        except Exception as error:  # noqa: BLE001
+            self.failures += 1
+            _log.exception("%s failed", self.name)
+            if self._failed is not None:
+                self._failed(error)

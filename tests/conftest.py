@@ -1,0 +1,27 @@
+"""Fixtures that every room shares."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+
+
+def ecg_data_folder() -> Path | None:
+    """Where the PhysioNet databases lie: `$BEDSIDE_DATA`, then `../shared/data`, else nowhere."""
+    for candidate in (os.environ.get("BEDSIDE_DATA"), PROJECT.parent / "shared" / "data"):
+        if candidate and (Path(candidate) / "mitdb").is_dir():
+            return Path(candidate)
+    return None
+
+
+@pytest.fixture(scope="session")
+def ecg_data() -> Path:
+    """The folder of PhysioNet databases; skips where there is none."""
+    folder = ecg_data_folder()
+    if folder is None:
+        pytest.skip("needs the PhysioNet databases: set BEDSIDE_DATA to their folder")
+    return folder

@@ -1,0 +1,63 @@
+"""A worker outlives its work's exceptions, and never blocks the one who hands it over."""
+
+from __future__ import annotations
+
+import threading
+
+from bedside.worker import Worker
+
+
+def test_a_worker_handles_items_in_order_and_finishes_them_before_it_stops() -> None:
+    seen: list[int] = []
+    worker = Worker[int]("test", seen.append, capacity=100)
+    for number in range(50):
+        worker.put(number)
+    worker.start()
+    assert worker.stop()
+    assert seen == list(range(50))
+
+
+def test_an_exception_is_counted_and_reported_and_the_next_item_is_handled() -> None:
+    seen: list[int] = []
+    told: list[BaseException] = []
+
+    def handle(number: int) -> None:
+        if number == 1:
+            raise ValueError("one")
+        seen.append(number)
+
+    worker = Worker[int]("test", handle, capacity=10, failed=told.append)
+    for number in range(3):
+        worker.put(number)
+    worker.start()
+    assert worker.stop()
+    assert seen == [0, 2]
+    assert worker.failures == 1
+    assert [str(error) for error in told] == ["one"]
+
+
+def test_a_full_queue_refuses_at_once_and_counts() -> None:
+    release = threading.Event()
+    worker = Worker[int]("test", lambda _: release.wait(5) and None, capacity=2)
+    worker.start()
+    taken = [worker.put(number) for number in range(10)]
+    assert taken.count(False) == worker.overflows >= 7
+    release.set()
+    assert worker.stop()
+
+
+def test_idle_work_is_done_although_nothing_comes() -> None:
+    called = threading.Event()
+    worker = Worker[int]("test", lambda _: None, capacity=1, every_s=0.01, idle=called.set)
+    worker.start()
+    assert called.wait(5)
+    assert worker.stop()
+
+
+def test_idle_work_is_done_although_something_always_comes() -> None:
+    called = threading.Event()
+    worker = Worker[int]("test", lambda _: None, capacity=10, every_s=0.01, idle=called.set)
+    worker.start()
+    while not called.is_set():
+        worker.put(1)
+    assert worker.stop()

@@ -1,0 +1,306 @@
+"""The screen, driven by keys and taps, on a bed painted by real events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from textual.pilot import Pilot
+
+from bedside.errors import BedsideError, SettingsError
+from bedside.events import BedChanged, BedState, Flags, Priority
+from bedside.tui.app import BedsideApp
+from bedside.tui.screens.choice import ChoiceScreen
+from bedside.tui.screens.help import HelpScreen
+from bedside.tui.screens.monitor import MonitorScreen
+from tests.tui.painted_bed import PaintedBed
+
+SIZES = [(80, 24), (100, 30), (160, 40), (240, 60)]
+
+
+@asynccontextmanager
+async def monitor(
+    bed: PaintedBed, size: tuple[int, int] = (100, 30), glyphs: str = "braille"
+) -> AsyncIterator[Pilot[None]]:
+    """The screen after its first frame."""
+    app = BedsideApp(bed.feed, glyphs=glyphs)
+    async with app.run_test(size=size) as pilot:
+        await drawn(pilot)
+        yield pilot
+
+
+async def drawn(pilot: Pilot[None]) -> None:
+    """Have the monitor draw what it knows now, and wait until that is laid out."""
+    await pilot.pause()
+    for screen in pilot.app.screen_stack:
+        if isinstance(screen, MonitorScreen):
+            screen.draw_frame()
+            screen.draw_numbers()
+            screen.draw_frame()
+    await pilot.pause()
+
+
+def rows(pilot: Pilot[None]) -> list[str]:
+    """The screen as text."""
+    strips = pilot.app.screen._compositor.render_strips()
+    return ["".join(segment.text for segment in strip) for strip in strips]
+
+
+def text(pilot: Pilot[None]) -> str:
+    return "\n".join(rows(pilot))
+
+
+# ── what it shows ─────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("size", "glyphs"),
+    [*((size, "braille") for size in SIZES), ((80, 24), "block"), ((100, 30), "ascii")],
+)
+async def test_every_size_shows_trace_rate_gauge_log_and_keys(
+    bed: PaintedBed, size: tuple[int, int], glyphs: str
+) -> None:
+    async with monitor(bed, size, glyphs) as pilot:
+        shown = text(pilot)
+        for words in (
+            "BED 12",
+            "HR /min",
+            "reconstruction error",
+            "not calibrated",
+            "admitted by",
+            "Acknowledge",
+            "Quit",
+            "not a medical device",
+            "RECORD painted",
+        ):
+            assert words in shown
+        assert len(rows(pilot)) == size[1]
+        assert sum(row.count("v" if glyphs == "ascii" else "▾") for row in rows(pilot)[2:5]) >= 5
+
+
+async def test_the_braille_trace_fills_the_pane(bed: PaintedBed) -> None:
+    async with monitor(bed) as pilot:
+        trace = [row[:60] for row in rows(pilot)[3:18]]
+        drawn_cells = sum("\u2800" < cell <= "\u28ff" for row in trace for cell in row)
+        assert drawn_cells > 60
+        assert "\u2800" not in text(pilot)
+
+
+async def test_the_why_panel_needs_room_and_the_number_does_not(bed: PaintedBed) -> None:
+    async with monitor(bed, (80, 24)) as pilot:
+        assert "why abnormal" not in text(pilot)
+        assert "██████" in text(pilot)
+        await pilot.resize_terminal(100, 30)
+        await drawn(pilot)
+        assert "why abnormal" in text(pilot)
+
+
+async def test_a_terminal_that_is_too_small_says_so_and_still_shows_the_alarm(
+    bed: PaintedBed,
+) -> None:
+    bed.raise_alarm("asystole", Priority.HIGH, "asystole")
+    async with monitor(bed, (60, 20)) as pilot:
+        shown = text(pilot)
+        assert "terminal too small: 60 × 20, needs 80 × 24" in shown
+        assert "*** ASYSTOLE" in shown
+        assert "HR 75 /min" in shown
+        await pilot.resize_terminal(80, 24)
+        await drawn(pilot)
+        assert "terminal too small" not in text(pilot)
+
+
+async def test_a_feed_that_stopped_never_looks_alive(bed: PaintedBed) -> None:
+    async with monitor(bed) as pilot:
+        assert "this picture is old" not in text(pilot)
+        bed.wait(7)
+        await drawn(pilot)
+        shown = text(pilot)
+        assert "NO SAMPLES FOR 7 s: this picture is old" in shown
+        assert "  ███ █████████" not in shown
+        bed.play(1)
+        await drawn(pilot)
+        assert "this picture is old" not in text(pilot)
+        assert "  ███ █████████" in text(pilot)
+
+
+async def test_lead_off_is_said_in_words_over_the_trace(bed: PaintedBed) -> None:
+    async with monitor(bed) as pilot:
+        bed.play(0.4, Flags.LEAD_OFF_PLUS)
+        await drawn(pilot)
+        assert "LEAD OFF: check the electrodes" in text(pilot)
+        bed.play(0.4)
+        await drawn(pilot)
+        assert "LEAD OFF" not in text(pilot)
+
+
+async def test_the_banner_comes_and_goes_and_the_trace_keeps_its_place(bed: PaintedBed) -> None:
+    async with monitor(bed) as pilot:
+        before = rows(pilot)
+        assert before[1].strip() == ""
+        bed.raise_alarm("vt", Priority.HIGH, "ventricular tachycardia 184/min")
+        await drawn(pilot)
+        after = rows(pilot)
+        assert "*** VENTRICULAR TACHYCARDIA 184/MIN" in after[1]
+        assert "not acknowledged" in after[1]
+        assert after[2:18] == before[2:18]
+        assert pilot.app.screen.query_one("#banner").has_class("-high")
+
+
+async def test_an_alarm_is_logged_with_its_priority_in_text(bed: PaintedBed) -> None:
+    bed.raise_alarm("abnormal-beats", Priority.MEDIUM, "abnormal beats 7 of 10")
+    async with monitor(bed) as pilot:
+        assert any("**" in row and "abnormal beats 7 of 10" in row for row in rows(pilot)[19:])
+
+
+async def test_a_resize_redraws_the_whole_trace(bed: PaintedBed) -> None:
+    async with monitor(bed, (160, 40)) as pilot:
+        for size in ((100, 30), (90, 24), (160, 40)):
+            await pilot.resize_terminal(*size)
+            await drawn(pilot)
+            trace = rows(pilot)[3:8]
+            assert sum(row.count("▾") for row in trace) >= 8
+
+
+# ── what it does ──────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_acknowledges_the_alarm_of_the_banner(bed: PaintedBed) -> None:
+    bed.raise_alarm("abnormal-beats", Priority.MEDIUM, "abnormal beats", "medium")
+    bed.raise_alarm("vt", Priority.HIGH, "ventricular tachycardia", "high")
+    async with monitor(bed) as pilot:
+        await pilot.press("a")
+        assert bed.asked == [("12", "acknowledge", {"instance": "high"})]
+        assert "acknowledged: ventricular tachycardia" in text(pilot)
+
+
+async def test_a_without_an_alarm_says_that_there_is_none(bed: PaintedBed) -> None:
+    async with monitor(bed) as pilot:
+        await pilot.press("a")
+        assert bed.asked == []
+        assert "nothing to acknowledge" in text(pilot)
+
+
+async def test_p_pauses_the_sound(bed: PaintedBed) -> None:
+    async with monitor(bed) as pilot:
+        await pilot.press("p")
+        assert [name for _, name, _ in bed.asked] == ["pause-sound"]
+
+
+async def test_a_refusal_is_shown_with_its_reason(bed: PaintedBed) -> None:
+    bed.refusal = "this screen may only read"
+    async with monitor(bed) as pilot:
+        await pilot.press("p")
+        assert "refused: this screen may only read" in text(pilot)
+
+
+async def test_a_feed_that_cannot_act_says_why(
+    bed: PaintedBed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> str:
+        raise BedsideError("the station is away: try again when it is back")
+
+    monkeypatch.setattr(bed.feed, "act", broken)
+    async with monitor(bed) as pilot:
+        await pilot.press("p")
+        assert "the station is away: try again when it is back" in text(pilot)
+
+
+async def test_c_asks_before_it_calibrates(bed: PaintedBed) -> None:
+    async with monitor(bed) as pilot:
+        await pilot.press("c")
+        assert isinstance(pilot.app.screen, ChoiceScreen)
+        await pilot.press("escape")
+        assert bed.asked == []
+        await pilot.press("c", "enter")
+        assert bed.asked == [("12", "calibrate", {"seconds": 180})]
+
+
+@pytest.mark.parametrize(("key", "action"), [("a", "admit"), ("s", "standby"), ("d", "discharge")])
+async def test_b_offers_to_admit_put_on_standby_and_discharge(
+    bed: PaintedBed, key: str, action: str
+) -> None:
+    async with monitor(bed) as pilot:
+        await pilot.press("b")
+        await pilot.pause()
+        assert "Not for paced patients" in text(pilot)
+        await pilot.press(key)
+        assert [name for _, name, _ in bed.asked] == [action]
+
+
+async def test_each_admission_has_a_session_of_its_own(bed: PaintedBed) -> None:
+    async with monitor(bed) as pilot:
+        await pilot.press("b", "a", "b", "a")
+        sessions = [arguments["session"] for _, _, arguments in bed.asked]
+        assert len(set(sessions)) == 2
+
+
+async def test_help_says_what_this_is_not_and_leaves_the_banner_visible(bed: PaintedBed) -> None:
+    bed.raise_alarm("vt", Priority.HIGH, "ventricular tachycardia")
+    async with monitor(bed, (80, 24)) as pilot:
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, HelpScreen)
+        assert "Not a medical device" in text(pilot)
+        assert "VENTRICULAR TACHYCARDIA" in rows(pilot)[1]
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, MonitorScreen)
+
+
+async def test_an_alarm_appears_while_a_question_is_open(bed: PaintedBed) -> None:
+    async with monitor(bed) as pilot:
+        await pilot.press("b")
+        bed.raise_alarm("asystole", Priority.HIGH, "asystole")
+        await drawn(pilot)
+        assert "*** ASYSTOLE" in rows(pilot)[1]
+
+
+async def test_q_asks_and_a_second_q_leaves(bed: PaintedBed) -> None:
+    async with monitor(bed) as pilot:
+        await pilot.press("q", "escape")
+        assert pilot.app.is_running
+        await pilot.press("q", "q")
+        await pilot.pause()
+        assert pilot.app._exit
+
+
+async def test_every_button_does_what_its_key_does(bed: PaintedBed) -> None:
+    bed.raise_alarm("vt", Priority.HIGH, "ventricular tachycardia", "high")
+    async with monitor(bed, (80, 24)) as pilot:
+        await pilot.click("#do-acknowledge")
+        await pilot.click("#do-pause-sound")
+        assert [name for _, name, _ in bed.asked] == ["acknowledge", "pause-sound"]
+        await pilot.click("#do-bed")
+        await pilot.click("#choose-discharge")
+        assert bed.asked[-1][1] == "discharge"
+        await pilot.click("#do-calibrate")
+        await pilot.click("#choose-leave")
+        await pilot.click("#do-help")
+        assert isinstance(pilot.app.screen, HelpScreen)
+
+
+async def test_buttons_are_tall_enough_for_a_finger_where_there_is_room(bed: PaintedBed) -> None:
+    async with monitor(bed, (100, 30)) as pilot:
+        for button in pilot.app.screen.query("ActionButton"):
+            assert button.outer_size.height >= 3
+            assert button.outer_size.width >= 10
+
+
+async def test_a_discharged_bed_says_that_its_alarms_are_off(bed: PaintedBed) -> None:
+    bed.picture.apply(BedChanged(bed.now_us, BedState.DISCHARGED, "", "nurse"), bed.wall_us())
+    async with monitor(bed) as pilot:
+        assert "no patient in this bed: alarms are off" in rows(pilot)[1]
+
+
+# ── what it refuses ───────────────────────────────────────────────────────────────────────────
+
+
+def test_an_unknown_bed_is_refused_with_the_known_ones(bed: PaintedBed) -> None:
+    with pytest.raises(SettingsError, match="choose one of 12"):
+        BedsideApp(bed.feed, bed="13")
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.9, 31.0, float("nan")])
+def test_a_sweep_that_cannot_be_drawn_is_refused(bed: PaintedBed, seconds: float) -> None:
+    with pytest.raises(SettingsError, match="choose 2 to 30"):
+        BedsideApp(bed.feed, seconds_per_screen=seconds)

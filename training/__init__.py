@@ -1,0 +1,1 @@
+"""How the autoencoder is made: data, network, training, evaluation and export."""

@@ -1,0 +1,241 @@
+"""Beats of the PhysioNet databases as the monitor would cut them, and who may train on whom.
+
+Every window takes the path of the live monitor: the source's samples, the streaming resampler to
+250 Hz, the streaming band-pass, 192 samples around the R peak.
+
+The split is de Chazal's (2004, IEEE Trans. Biomed. Eng. 51(7)) without the paced records. Records
+201 and 202 are one person: 201 is left out of training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import wfdb
+from numpy.typing import NDArray
+
+from bedside.ecg.filters import BandPass
+from bedside.ecg.resampling import Resampler
+from bedside.errors import BedsideError
+from bedside.events import WINDOW_BEFORE_SAMPLES, WINDOW_RATE_HZ, WINDOW_SAMPLES
+
+
+def _named(*numbers: int) -> tuple[str, ...]:
+    return tuple(str(number) for number in numbers)
+
+
+DS1 = _named(
+    101,
+    106,
+    108,
+    109,
+    112,
+    114,
+    115,
+    116,
+    118,
+    119,
+    122,
+    124,
+    201,
+    203,
+    205,
+    207,
+    208,
+    209,
+    215,
+    220,
+    223,
+    230,
+)
+DS2 = _named(
+    100,
+    103,
+    105,
+    111,
+    113,
+    117,
+    121,
+    123,
+    200,
+    202,
+    210,
+    212,
+    213,
+    214,
+    219,
+    221,
+    222,
+    228,
+    231,
+    232,
+    233,
+    234,
+)
+NSRDB_TRAIN = _named(
+    16265,
+    16420,
+    16773,
+    17052,
+    18184,
+    19093,
+)
+NSRDB_MEASURE = _named(
+    16272,
+    16483,
+    16786,
+    17453,
+    19088,
+    19140,
+)
+
+SAME_PERSON: Mapping[str, str] = {"202": "201"}
+"""Records of a person who has another record (mitdb directory: 201 and 202 are one man)."""
+
+TRAIN = tuple(record for record in DS1 if record != "201")
+
+AAMI: Mapping[str, str] = {
+    **dict.fromkeys("NLRej", "N"),
+    **dict.fromkeys("AaJS", "S"),
+    **dict.fromkeys("VE", "V"),
+    "F": "F",
+    **dict.fromkeys("/fQ", "Q"),
+}
+"""Annotation symbols to AAMI EC57 classes; a symbol that is missing here marks no beat."""
+
+RR_BEFORE = 8
+"""RR intervals that the prematurity of a beat looks back on."""
+
+
+class DataError(BedsideError):
+    """A data set is missing or not what it should be."""
+
+
+@dataclass(frozen=True, eq=False)
+class RecordBeats:
+    """The beats of one lead of one record, at the reference positions.
+
+    `windows_mv` has shape (n, 192); `classes` (n,) holds AAMI letters, `time_s` (n,) the time of
+    the R peak, `prematurity` (n,) is 1 − RR / mean of up to eight RR before it, 0 when unknown.
+    """
+
+    record: str
+    lead: int
+    windows_mv: NDArray[np.float32]
+    classes: NDArray[np.str_]
+    time_s: NDArray[np.float64]
+    prematurity: NDArray[np.float64]
+
+    @property
+    def patient(self) -> str:
+        """Whose heart it is."""
+        return patient_of(self.record)
+
+    def part(self, keep: NDArray[np.bool_]) -> RecordBeats:
+        """Only the beats where `keep` (n,) is true."""
+        return RecordBeats(
+            self.record,
+            self.lead,
+            self.windows_mv[keep],
+            self.classes[keep],
+            self.time_s[keep],
+            self.prematurity[keep],
+        )
+
+
+def data_folder() -> Path:
+    """The folder of databases: `$BEDSIDE_DATA`, then `../shared/data` beside the project.
+
+    Raises `DataError` where there is none.
+    """
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    for candidate in (os.environ.get("BEDSIDE_DATA"), beside):
+        if candidate and (Path(candidate) / "mitdb").is_dir():
+            return Path(candidate)
+    raise DataError(
+        "The databases are missing: set BEDSIDE_DATA to their folder, or fetch them with "
+        "`python -m training fetch DIR`."
+    )
+
+
+def patient_of(record: str) -> str:
+    """A name for the person behind a record; two records of one person share it."""
+    return SAME_PERSON.get(record, record)
+
+
+def require_no_shared_patient(train: Iterable[str], test: Iterable[str]) -> None:
+    """Raise `DataError` when a person stands on both sides of a split."""
+    shared = {patient_of(r) for r in train} & {patient_of(r) for r in test}
+    if shared:
+        raise DataError(
+            f"Patients on both sides of the split: {', '.join(sorted(shared))}; "
+            "leave their records out of training."
+        )
+
+
+def prematurity(beat_time_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 − RR / mean of up to eight RR intervals before it, for beats at `beat_time_s` (n,).
+
+    Zero for the first two beats: nothing is known yet.
+    """
+    early = np.zeros(len(beat_time_s))
+    rr_s = np.diff(beat_time_s)
+    for beat in range(2, len(beat_time_s)):
+        before = rr_s[max(0, beat - 1 - RR_BEFORE) : beat - 1]
+        early[beat] = 1.0 - rr_s[beat - 1] / before.mean()
+    return early
+
+
+def record_beats(folder: Path, record: str, lead: int = 0) -> RecordBeats:
+    """All reference beats of lead `lead` of `folder`/`record`, annotated in `.atr`.
+
+    Beats whose window leaves the record are left out. Raises `DataError` when the record cannot
+    be read.
+    """
+    path = folder / record
+    try:
+        signals, fields = wfdb.rdsamp(str(path), channels=[lead])
+        marks = wfdb.rdann(str(path), "atr")
+    except (OSError, ValueError, IndexError) as error:
+        raise DataError(f"{path} cannot be read as a WFDB record: {error}.") from error
+    rate_hz = float(fields["fs"])
+    filtered_mv, delay = filtered(signals[:, 0], rate_hz)
+    is_beat = np.array([symbol in AAMI for symbol in marks.symbol])
+    classes = np.array([AAMI.get(symbol, "") for symbol in marks.symbol])[is_beat]
+    time_s = marks.sample[is_beat] / rate_hz
+    windows_mv, inside = windows(filtered_mv, time_s, delay)
+    early = prematurity(time_s)
+    return RecordBeats(record, lead, windows_mv, classes[inside], time_s[inside], early[inside])
+
+
+def filtered(samples_mv: NDArray[np.float64], rate_hz: float) -> tuple[NDArray[np.float64], int]:
+    """`samples_mv` (n,) at 250 Hz in the monitor's band, and the band-pass's delay in samples."""
+    signal = np.nan_to_num(np.asarray(samples_mv, dtype=np.float64))
+    if abs(rate_hz / WINDOW_RATE_HZ - 1.0) > 0.005:
+        signal = Resampler(rate_hz).process(signal)
+    band = BandPass()
+    return band.process(signal), band.delay_samples
+
+
+def windows(
+    filtered_mv: NDArray[np.float64], time_s: NDArray[np.float64], delay: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Windows (m, 192) around the R peaks at `time_s` (n,), and which of the n were inside."""
+    first = np.round(time_s * WINDOW_RATE_HZ).astype(int) + delay - WINDOW_BEFORE_SAMPLES
+    inside = (first >= 0) & (first + WINDOW_SAMPLES <= len(filtered_mv))
+    index = first[inside, None] + np.arange(WINDOW_SAMPLES)
+    return filtered_mv[index].astype(np.float32), inside
+
+
+def digest(parts: Iterable[RecordBeats]) -> str:
+    """A short hash of exactly these beats: it names the data that a model was trained on."""
+    sha = hashlib.sha256()
+    for part in parts:
+        sha.update(f"{part.record}/{part.lead}".encode())
+        sha.update(np.ascontiguousarray(part.windows_mv).tobytes())
+    return sha.hexdigest()[:16]
