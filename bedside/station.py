@@ -7,7 +7,6 @@ bounded; an overflow, like any failing part, becomes an alarm.
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 import time
@@ -172,7 +171,8 @@ class Station:
     def stop(self) -> None:
         """End in order, so that nothing that was received is lost."""
         self._stopping = True
-        self._link.publish(*self._state(up=False))
+        name = self._settings.station.name
+        self._link.publish(*station_topics.state_message(name, up=False, beds=()))
         self._link.stop()
         for worker in (self._analysis, self._scorer, self._disk, self._delivery):
             if not worker.stop():
@@ -266,7 +266,7 @@ class Station:
 
     def _make_link(self) -> Link:
         broker, station = self._settings.broker, self._settings.station
-        topic, payload, _, _ = self._state(up=False)
+        topic, payload, _, _ = station_topics.state_message(station.name, up=False, beds=())
         return Link(
             broker.host,
             broker.port,
@@ -341,14 +341,7 @@ class Station:
     def _broker_changed(self, connected: bool, detail: str) -> None:
         if self._stopping:
             return
-        if connected:
-            self._link.publish(*self._state(up=True))
         self._well("broker", connected, "" if connected else detail)
-
-    def _state(self, up: bool) -> tuple[str, bytes, int, bool]:
-        name = self._settings.station.name
-        content = {"version": station_topics.VERSION, "up": up, "station": name}
-        return station_topics.state_topic(name), json.dumps(content).encode(), 1, True
 
     # ── the analysis thread ───────────────────────────────────────────────────────────────────
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import time
 import uuid
@@ -27,6 +26,9 @@ class StationClient:
         self._user = settings.broker.username or user
         self._messages: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self._connected: queue.Queue[bool] = queue.Queue()
+        self._listed: set[str] | None = None
+        self._beds: dict[str, dict[str, Any]] = {}
+        self._answers: dict[str, tuple[bool, str]] = {}
         station = settings.station.name
         self._link = Link(
             settings.broker.host,
@@ -70,31 +72,34 @@ class StationClient:
         self._link.stop()
 
     def beds(self) -> dict[str, dict[str, Any]]:
-        """The beds of the station with their states. Raises LinkError when it does not run."""
-        station = self._settings.station.name
-        beds: dict[str, dict[str, Any]] = {}
-        up = False
+        """The beds of the station with their latest states. Raises LinkError when it is down."""
         deadline_s = time.monotonic() + ANSWER_S
-        while time.monotonic() < deadline_s:
-            try:
-                wait_s = 0.3 if up else deadline_s - time.monotonic()
-                topic, payload = self._messages.get(timeout=max(0.0, wait_s))
-            except queue.Empty:
+        while self._listed is None or not self._listed <= self._beds.keys():
+            if not self._hear(deadline_s - time.monotonic()):
                 break
-            content = station_topics.read(payload)
-            if topic == station_topics.state_topic(station):
-                up = bool(content["up"])
-                if not up:
-                    break
-            elif "bed" in content:
-                if content["bed"] in beds:
-                    break
-                beds[content["bed"]] = content
-        if not up:
+        while self._hear(0.0):
+            pass
+        if self._listed is None:
             raise LinkError(
-                f"Station {station} is not running on this broker: start it with bedside run."
+                f"Station {self._settings.station.name} is not running on this broker: start it "
+                "with bedside run."
             )
-        return beds
+        return {name: self._beds[name] for name in sorted(self._listed & self._beds.keys())}
+
+    def _hear(self, timeout_s: float) -> bool:
+        """Take one message in, if one comes in time."""
+        try:
+            topic, payload = self._messages.get(timeout=max(0.0, timeout_s))
+        except queue.Empty:
+            return False
+        content = station_topics.read(payload)
+        if topic == station_topics.state_topic(self._settings.station.name):
+            self._listed = set(content["beds"]) if content["up"] else None
+        elif "id" in content:
+            self._answers[content["id"]] = (bool(content["done"]), str(content["reason"]))
+        else:
+            self._beds[content["bed"]] = content
+        return True
 
     def act(self, bed: str, name: str, arguments: Mapping[str, Any]) -> tuple[bool, str]:
         """Ask for an action and wait for its answer: done, or why not. Raises LinkError."""
@@ -107,16 +112,7 @@ class StationClient:
             False,
         )
         deadline_s = time.monotonic() + ANSWER_S
-        while True:
-            try:
-                wait_s = max(0.0, deadline_s - time.monotonic())
-                topic, payload = self._messages.get(timeout=wait_s)
-            except queue.Empty:
-                raise LinkError(
-                    f"Station {station} does not answer: start it with bedside run."
-                ) from None
-            if topic != station_topics.result_topic(station, bed, self._user):
-                continue
-            content = json.loads(payload)
-            if content.get("id") == action_id:
-                return bool(content["done"]), str(content["reason"])
+        while action_id not in self._answers:
+            if not self._hear(deadline_s - time.monotonic()):
+                raise LinkError(f"Station {station} does not answer: start it with bedside run.")
+        return self._answers.pop(action_id)

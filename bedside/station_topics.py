@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bedside.errors import LinkError
@@ -30,6 +30,12 @@ _ACTION = re.compile(
 def state_topic(station: str) -> str:
     """The station itself: up or down, its beds and links (retained, last will)."""
     return f"{_ROOT}/{station}/state"
+
+
+def state_message(station: str, *, up: bool, beds: Iterable[str]) -> tuple[str, bytes, int, bool]:
+    """Topic, payload, QoS and retained flag of the station's own state."""
+    content = {"version": VERSION, "up": up, "station": station, "beds": sorted(beds)}
+    return state_topic(station), json.dumps(content).encode(), 1, True
 
 
 def bed_topic(station: str, bed: str, what: str) -> str:

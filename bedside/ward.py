@@ -102,6 +102,7 @@ class Ward:
         self._surroundings = Surroundings(f"s{secrets.token_hex(2)}-", settings.limits)
         self._notifications = Notifications()
         self._health: dict[str, Health] = {}
+        self._said_beds: set[str] | None = None
         self._done: deque[str] = deque(maxlen=REMEMBERED_ACTIONS)
 
     def serves(self, name: str) -> bool:
@@ -161,6 +162,7 @@ class Ward:
                 self._health[happened.subject] = happened
                 self._emit("", self._surroundings.step(happened))
                 if happened.subject == "broker":
+                    self._said_beds = None
                     for bed in self._beds:
                         self._step(bed, happened)
             case Action():
@@ -194,6 +196,12 @@ class Ward:
         self._emit("", self._surroundings.step(tick))
         for instance in self._notifications.tick(tick.at_us):
             self._alert("", instance)
+        if self._said_beds != self._beds.keys():
+            message = station_topics.state_message(
+                self._settings.station.name, up=True, beds=self._beds
+            )
+            if self._ports.publish(*message):
+                self._said_beds = set(self._beds)
         for name, bed in self._beds.items():
             self._step(name, tick)
             for instance in bed.notifications.tick(tick.at_us):
@@ -247,6 +255,10 @@ class Ward:
                 case _:
                     pass
             self._ports.show(name, event, wall_us)
+            if bed is not None and isinstance(
+                event, AlarmChanged | BedChanged | CalibrationChanged
+            ):
+                self._publish_bed(name, bed)
             if bed is not None and not isinstance(event, Wave | Beat | ScoreRequest):
                 self._publish_event(name, bed, event, wall_us)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.mosquitto import Mosquitto
 
 PROJECT = Path(__file__).parents[1]
 
@@ -25,3 +28,12 @@ def ecg_data() -> Path:
     if folder is None:
         pytest.skip("needs the PhysioNet databases: set BEDSIDE_DATA to their folder")
     return folder
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A running Mosquitto; skips where it is not installed."""
+    broker = Mosquitto(tmp_path)
+    broker.start()
+    yield broker
+    broker.kill()

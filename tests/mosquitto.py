@@ -1,26 +1,28 @@
-"""A real Mosquitto on a loopback port that a test can stop, freeze and kill."""
+"""A real Mosquitto on a loopback port of its own, which tests may kill."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 
 class Mosquitto:
-    """One broker, always on the same port; `start` returns once it takes connections."""
+    """The broker as a process; `kill` is SIGKILL, and `start` brings it back on the same port."""
 
-    def __init__(self, program: str, folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+    def __init__(self, folder: Path) -> None:
+        program = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+        if program is None:
+            pytest.skip("needs Mosquitto: apt install mosquitto")
         self._program = program
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
         self._config = folder / "mosquitto.conf"
         self._config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
         self._process: subprocess.Popen[bytes] | None = None
@@ -34,31 +36,13 @@ class Mosquitto:
         give_up_s = time.monotonic() + 10
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
                 return
-            except ConnectionRefusedError:
-                if self._process.poll() is not None or time.monotonic() > give_up_s:
-                    raise
-
-    def send_signal(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
+            except OSError:
+                assert time.monotonic() < give_up_s, "Mosquitto did not start"
 
     def kill(self) -> None:
-        """SIGKILL: what it had in memory is gone."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait(10)
             self._process = None
-
-
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A running Mosquitto; skips where it is not installed."""
-    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if program is None:
-        pytest.skip("needs the broker Mosquitto: apt install mosquitto")
-    broker = Mosquitto(program, tmp_path)
-    broker.start()
-    yield broker
-    broker.kill()

@@ -44,8 +44,8 @@ class Config:
 class Drawn:
     """A batch in patient amplitudes: shown and wanted beats, template, spread, each (n, 192).
 
-    `rhythm` (n, 2); `strange` (n,) is 1 for beats that are not normal, `wants` (n,) is 1 where
-    there is something to rebuild.
+    `rhythm` (n, 2); `strange` (n,) is 1 for beats that are not normal, `ectopic` (n,) for those of
+    them that the template itself is wanted for, on top of `wanted`.
     """
 
     shown: Tensor
@@ -54,7 +54,7 @@ class Drawn:
     spread: Tensor
     rhythm: Tensor
     strange: Tensor
-    wants: Tensor
+    ectopic: Tensor
 
 
 class Verdict(nn.Module):
@@ -100,8 +100,8 @@ def train(
         with torch.no_grad():
             template = align(drawn.shown, drawn.template)
         rebuilt = network.rebuild(drawn.shown, template, drawn.spread)
-        missed = functional.smooth_l1_loss(rebuilt, drawn.wanted, beta=0.05, reduction="none")
-        rebuilding = (missed.mean(dim=1) * drawn.wants).sum() / drawn.wants.sum()
+        wanted = drawn.wanted + drawn.ectopic.unsqueeze(1) * template
+        rebuilding = functional.smooth_l1_loss(rebuilt, wanted, beta=0.05)
         error = network.error(drawn.shown, template, rebuilt, drawn.spread, drawn.rhythm)
         telling = functional.binary_cross_entropy_with_logits(verdict(error), drawn.strange)
         loss = rebuilding + config.telling * telling if config.telling else rebuilding
@@ -127,7 +127,6 @@ def draw(
     beats_mv = patients.normal.windows_mv[rows].astype(np.float64)
     early = patients.normal.prematurity[rows].astype(np.float64)
     strange = np.zeros(n)
-    wants = np.ones(n)
     kind = rng.random(n)
     for letter, share in (("V", 0.55), ("S", 0.3), ("F", 0.15)):
         pool = patients.ectopic.get(letter)
@@ -140,12 +139,13 @@ def draw(
         rows = pool.draw(leads[which], rng)
         beats_mv[which] = pool.windows_mv[rows]
         early[which] = pool.prematurity[rows]
-        strange[which], wants[which] = 1, 0
+        strange[which] = 1
     known = patients.known_first[leads] + (rng.random(n) * patients.known_count[leads]).astype(int)
     template = patients.known.template_mv[known].astype(np.float64)
     spread = patients.known.spread_mv[known].astype(np.float64)
     rhythm = np.stack((early, patients.known.prematurity_spread[known]), axis=1)
-    unknown = rng.random(n) < config.unknown_patient
+    ectopic = strange.copy()
+    unknown = (rng.random(n) < config.unknown_patient) & (ectopic == 0)
     template[unknown], spread[unknown] = 0, 0
     amplitude = np.abs(np.where(unknown[:, None], beats_mv, template)).max(axis=1, keepdims=True)
     amplitude = np.maximum(amplitude, LEAST_AMPLITUDE_MV)
@@ -164,15 +164,15 @@ def draw(
     muscle = noise_pieces(muscle_mv, n, rng) * rng.exponential(config.noise, (n, 1)) / size
     noisy = rng.random((n, 1)) < 0.5
     shown = np.clip(shown + noisy * (wander + muscle), -LARGEST, LARGEST)
-    beats = np.clip(beats + noisy * wander, -LARGEST, LARGEST)
+    wanted = beats * (ectopic == 0)[:, None] + noisy * wander
     return Drawn(
         shown=_tensor(shown),
-        wanted=_tensor(beats),
+        wanted=_tensor(wanted),
         template=_tensor(template / amplitude),
         spread=_tensor(np.minimum(spread / size, 1.0)),
         rhythm=_tensor(rhythm),
         strange=_tensor(strange),
-        wants=_tensor(wants),
+        ectopic=_tensor(ectopic),
     )
 
 

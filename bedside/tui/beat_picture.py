@@ -60,7 +60,7 @@ def why(snapshot: BedSnapshot, columns: int, rows: int, glyphs: GlyphSet) -> Con
     """The panel of the last abnormal beat, or of the last beat while none was abnormal."""
     beat = snapshot.last_abnormal or snapshot.last_beat
     if beat is None:
-        return Content.styled("why: no beat has been scored yet", "$text-muted")
+        return Content.styled("why: no beat has been scored yet", "$secondary")
     which = "why abnormal:" if beat.abnormal else "last beat"
     title = f"{which} {clock(beat.wall_us)} {_CLASS_WORDS.get(beat.beat_class, '')}".rstrip()
     picture = beat_picture(beat, columns, max(1, rows - 3), glyphs)
@@ -100,13 +100,13 @@ def gauge(snapshot: BedSnapshot, width: int, glyphs: GlyphSet) -> Content:
     errors = snapshot.errors
     lines = [Content.styled("reconstruction error", "bold")]
     if threshold is None or not threshold > 0 or not errors:
-        lines += [Content(""), Content.styled(f"{UNKNOWN}  no beat scored yet", "$text-muted")]
+        lines += [Content(""), Content.styled(f"{UNKNOWN}  no beat scored yet", "$secondary")]
     else:
         lines += _strip(errors, snapshot.abnormal, threshold, width, glyphs)
         abnormal = bool(snapshot.abnormal[-1])
         lines.append(_bar(errors[-1], threshold, width, glyphs, abnormal))
         lines.append(_numbers(errors[-1], threshold, abnormal, width))
-    words = Content.styled(calibration_words(snapshot), "$text-muted")
+    words = Content.styled(calibration_words(snapshot), "$secondary")
     return Content("\n").join([*lines, words])
 
 
@@ -117,7 +117,7 @@ def _numbers(error: float, threshold: float, abnormal: bool, width: int) -> Cont
     verdict = "abnormal" if abnormal else ""
     gap = " " * max(1, width - len(number) - len(limit) - len(verdict))
     return Content.assemble(
-        (number, "bold"), (limit, "$text-muted"), gap, (verdict, "bold $warning")
+        (number, "bold"), (limit, "$secondary"), gap, (verdict, "bold $warning")
     ).truncate(width)
 
 
@@ -177,6 +177,6 @@ def _bar(error: float, threshold: float, width: int, glyphs: GlyphSet, abnormal:
     text = "".join(cells)
     return Content.assemble(
         (text[:filled], colour),
-        (text[filled:middle], "$text-muted"),
-        (text[max(middle, filled) :], "$text-muted"),
+        (text[filled:middle], "$secondary"),
+        (text[max(middle, filled) :], "$secondary"),
     )

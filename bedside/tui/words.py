@@ -70,10 +70,20 @@ def lit(priority: Priority, now_s: float) -> bool:
 
 
 def by_urgency(instances: tuple[Instance, ...]) -> list[Instance]:
-    """Highest priority first; among equals, those not acknowledged first, then the feed's order."""
-    rank = list(Priority)
+    """Highest priority first; then not acknowledged, not over, and the order of the conditions.
+
+    The table of conditions runs from the gravest on, so that a fast heart rate never takes the
+    banner from the ventricular tachycardia that causes it.
+    """
+    priorities, codes = list(Priority), list(CONDITIONS)
     return sorted(
-        instances, key=lambda one: (rank.index(one.priority), one.acknowledged_us is not None)
+        instances,
+        key=lambda one: (
+            priorities.index(one.priority),
+            one.acknowledged_us is not None,
+            one.ended_us is not None,
+            codes.index(one.code) if one.code in codes else len(codes),
+        ),
     )
 
 
@@ -148,7 +158,7 @@ def _link(link: LinkState, glyphs: GlyphSet, shown: str) -> Content:
     mark, colour = {
         True: (glyphs.working, "$success"),
         False: (glyphs.failed, "bold $warning"),
-        None: (glyphs.unknown, "$text-muted"),
+        None: (glyphs.unknown, "$secondary"),
     }[link.ok]
     detail = link.detail if shown == "all" or (shown == "failed" and link.ok is False) else ""
     words = f" {link.name} {detail}".rstrip()
@@ -162,8 +172,8 @@ def trace_title(snapshot: BedSnapshot, seconds: float, width: int) -> Content:
         _span(snapshot.title, "bold"),
         _span(origin, "bold reverse $accent"),
         _signal(snapshot),
-        _span(f"{seconds:g} s across, bar 1 mV", "$text-muted"),
-        _span(f"{HIGH_PASS_HZ:g}–{LOW_PASS_HZ:g} Hz", "$text-muted"),
+        _span(f"{seconds:g} s across, bar 1 mV", "$secondary"),
+        _span(f"{HIGH_PASS_HZ:g}–{LOW_PASS_HZ:g} Hz", "$secondary"),
     ]
     line = Content("")
     for part in parts:
@@ -175,7 +185,7 @@ def trace_title(snapshot: BedSnapshot, seconds: float, width: int) -> Content:
 def _signal(snapshot: BedSnapshot) -> Content:
     vitals = snapshot.vitals
     if vitals is None or is_stale(snapshot) or vitals.quality is None:
-        return _span(f"signal {UNKNOWN}", "$text-muted")
+        return _span(f"signal {UNKNOWN}", "$secondary")
     if vitals.quality_reason:
         return _span(vitals.quality_reason, "$warning")
     return _span("good signal", "$success")
@@ -201,7 +211,7 @@ def heart_rate(snapshot: BedSnapshot) -> str:
 def heart_rate_title(snapshot: BedSnapshot, mark: str, width: int) -> Content:
     """What stands beside the number: its unit, its limits, and the mark of the last beat."""
     left = _span("HR /min", "bold") + _span(
-        f"  {snapshot.low_bpm:.0f}–{snapshot.high_bpm:.0f}", "$text-muted"
+        f"  {snapshot.low_bpm:.0f}–{snapshot.high_bpm:.0f}", "$secondary"
     )
     return _ends(left, _span(mark, "bold $success"), width)
 
@@ -227,19 +237,19 @@ def log_lines(log: tuple[LogLine, ...], width: int, height: int) -> Content:
     delivery_width = 12 if width >= 56 else 8
     what_width = max(8, width - 9 - 4 - delivery_width - 1)
     title = f"{'time':<9}{'':<4}{'what':<{what_width}} {'delivery':<{delivery_width}}"
-    rows = [_span(title[:width], "$text-muted")]
+    rows = [_span(title[:width], "$secondary")]
     for line in log[: height - 1]:
-        what = line.text
-        if line.state and line.state != AlarmState.ACTIVE:
-            what = f"{what}: {line.state}"
+        told = line.state and line.state != AlarmState.ACTIVE
+        state = f": {line.state}" if told else ""
+        what = _short(line.text, what_width - len(state)) + state
         rows.append(
             Content(f"{clock(line.wall_us):<9}")
             + _span(f"{line.mark:<4}", f"bold {_MARK_COLOUR.get(line.mark, '')}".strip())
-            + Content(f"{_short(what, what_width):<{what_width}} ")
-            + _span(_short(line.delivery or "–", delivery_width), "$text-muted")
+            + Content(f"{what:<{what_width}} ")
+            + _span(_short(line.delivery or "–", delivery_width), "$secondary")
         )
     if not log:
-        rows.append(_span("nothing yet", "$text-muted"))
+        rows.append(_span("nothing yet", "$secondary"))
     return Content("\n").join(rows)
 
 

@@ -109,9 +109,10 @@ def test_the_link_comes_back_with_its_subscriptions_after_the_broker_was_killed(
 def test_a_frozen_broker_is_noticed(mosquitto: Mosquitto) -> None:
     with Watched(mosquitto.port, keepalive_s=1) as watched:
         watched.wait_until(connected=True)
-        mosquitto.send_signal(signal.SIGSTOP)
+        assert mosquitto._process is not None
+        mosquitto._process.send_signal(signal.SIGSTOP)
         watched.wait_until(connected=False)
-        mosquitto.send_signal(signal.SIGCONT)
+        mosquitto._process.send_signal(signal.SIGCONT)
         watched.wait_until(connected=True)
 
 

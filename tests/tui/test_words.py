@@ -157,6 +157,14 @@ def test_the_key_acknowledges_the_most_urgent_alarm_that_waits() -> None:
     assert words.to_acknowledge((instance(Priority.HIGH, acknowledged_us=1),)) is None
 
 
+def test_the_gravest_of_several_high_alarms_has_the_banner(bed: PaintedBed) -> None:
+    bed.raise_alarm("vt", Priority.HIGH, "ventricular tachycardia", "i1")
+    bed.raise_alarm("extreme-tachy", Priority.HIGH, "heart rate 152, above 140/min", "i2")
+    banner = words.banner(snapshot_of(bed))
+    assert banner is not None
+    assert "VENTRICULAR TACHYCARDIA" in banner.title
+
+
 @pytest.mark.parametrize(("priority", "flashes"), [(Priority.HIGH, 20), (Priority.MEDIUM, 6)])
 def test_alarms_flash_in_the_rhythm_of_their_priority(priority: Priority, flashes: int) -> None:
     seen = [words.lit(priority, step / 100) for step in range(1001)]
@@ -223,6 +231,13 @@ def test_the_log_has_the_newest_row_on_top_and_fits_its_pane() -> None:
     assert len(lines) == 6
     assert all(len(line) <= 50 for line in lines)
     assert "abnormal" in lines[1]
+
+
+def test_a_long_log_text_gives_way_to_the_state_it_is_in() -> None:
+    line = LogLine(1, 0, "***", "heart rate 143, above 140/min", "acknowledged", "sent", "i")
+    row = words.log_lines((line,), 55, 3).plain.split("\n")[1]
+    assert "…: acknowledged" in row
+    assert row.rstrip().endswith("sent")
 
 
 def test_an_unknown_wall_time_is_dashes() -> None:

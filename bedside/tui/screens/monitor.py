@@ -187,7 +187,7 @@ class MonitorScreen(Screen[None]):
     def _show_foot(self) -> None:
         shown = time.monotonic() < self._message_until_s
         left = Content(" ") + self._message if shown else Content("")
-        right = Content.styled(f"{words.NOT_A_DEVICE} ", "$text-muted")
+        right = Content.styled(f"{words.NOT_A_DEVICE} ", "$secondary")
         room = self._width("foot") - right.cell_length
         self._panes["foot"].show(left.truncate(room, pad=True) + right)
 

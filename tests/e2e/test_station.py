@@ -1,0 +1,197 @@
+"""The station with a real broker: nothing lost, nothing silent."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bedside.delivery.log_transport import LogTransport
+from bedside.errors import BedsideError
+from bedside.events import AlarmChanged, AlarmState, BedChanged, Event
+from bedside.node import wire
+from bedside.settings import BrokerSettings, RecordingSettings, Settings, StationSettings
+from bedside.simulator.patient import SyntheticPatient
+from bedside.simulator.source import PatientSource, RecordSource, parse_episodes
+from bedside.simulator.virtual_node import VirtualNode
+from bedside.station import Station
+from bedside.station_client import StationClient
+from tests.mosquitto import Mosquitto
+from tests.records import BUNDLED
+
+SPEED = 10.0
+BED = "bed-1"
+
+
+class Listener:
+    """Hears a station's events and lets a test wait for one."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, Event]] = []
+        self._news = threading.Condition()
+
+    def __call__(self, bed: str, event: Event, wall_us: int) -> None:
+        with self._news:
+            self.events.append((bed, event))
+            self._news.notify_all()
+
+    def alarm(self, code: str, state: AlarmState, timeout_s: float = 20) -> AlarmChanged:
+        def found() -> AlarmChanged | None:
+            changes = [event for _, event in self.events if isinstance(event, AlarmChanged)]
+            wanted = (code, state)
+            return next((e for e in changes if (e.instance.code, e.instance.state) == wanted), None)
+
+        with self._news:
+            assert self._news.wait_for(found, timeout_s), f"no {code} became {state}"
+            event = found()
+        assert event is not None
+        return event
+
+
+def settings(broker: Mosquitto, folder: Path) -> Settings:
+    return Settings(
+        broker=BrokerSettings(port=broker.port),
+        station=StationSettings(data_dir=folder / "data"),
+        recording=RecordingSettings(sync_every_s=1.0),
+    )
+
+
+@pytest.fixture
+def heard() -> Listener:
+    return Listener()
+
+
+@pytest.fixture
+def station(mosquitto: Mosquitto, tmp_path: Path, heard: Listener) -> Iterator[Station]:
+    running = Station(settings(mosquitto, tmp_path), LogTransport(), speed=SPEED, on_event=heard)
+    running.admit(BED)
+    running.start()
+    yield running
+    running.stop()
+
+
+def recorded(folder: Path) -> np.ndarray:
+    files = sorted((folder / "data" / "recordings" / BED).glob("*.dat"))
+    return np.concatenate([np.fromfile(path, dtype="<i2") for path in files])
+
+
+def test_a_broker_that_is_killed_and_comes_back_costs_no_sample(
+    mosquitto: Mosquitto, tmp_path: Path, heard: Listener
+) -> None:
+    running = Station(settings(mosquitto, tmp_path), LogTransport(), speed=SPEED, on_event=heard)
+    running.admit(BED)
+    running.start()
+    source = RecordSource(BUNDLED, seconds=90)
+    sent = np.concatenate([piece.samples for piece in source.pieces()])
+    with VirtualNode(source, BED, "127.0.0.1", mosquitto.port, speed=SPEED) as node:
+        for _ in range(2):
+            while running.ward.counts.batches < 60:
+                assert not node.wait_until_sent(0.05)
+            mosquitto.kill()
+            heard.alarm("broker-away", AlarmState.ACTIVE)
+            mosquitto.start()
+            heard.alarm("broker-away", AlarmState.ENDED)
+            heard.events.clear()
+        assert node.wait_until_sent(60)
+        assert node.dropped_batches == 0
+    running.stop()
+    assert np.array_equal(recorded(tmp_path), sent)
+
+
+def test_the_recording_opens_in_wfdb_while_the_station_runs(
+    station: Station, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    wfdb = pytest.importorskip("wfdb", reason="needs the extra records")
+    source = RecordSource(BUNDLED, seconds=10)
+    with VirtualNode(source, BED, "127.0.0.1", mosquitto.port, speed=SPEED) as node:
+        assert node.wait_until_sent(20)
+        header = next((tmp_path / "data" / "recordings" / BED).glob("*.hea"))
+        record = wfdb.rdrecord(str(header.with_suffix("")))
+    original = wfdb.rdrecord(str(BUNDLED), sampto=2500)
+    assert record.fs == 250
+    assert np.allclose(record.p_signal[:, 0], original.p_signal[:, 0], atol=0.006)
+
+
+def test_an_operator_elsewhere_sees_the_bed_and_acknowledges_its_alarm(
+    station: Station, mosquitto: Mosquitto, tmp_path: Path, heard: Listener
+) -> None:
+    source = PatientSource(SyntheticPatient(), parse_episodes("sinus/20,asystole"))
+    with VirtualNode(source, BED, "127.0.0.1", mosquitto.port, speed=SPEED):
+        raised = heard.alarm("asystole", AlarmState.ACTIVE)
+        with StationClient(settings(mosquitto, tmp_path), "nurse") as client:
+            while "asystole" not in [alarm["code"] for alarm in client.beds()[BED]["alarms"]]:
+                pass
+            arguments = {"instance": raised.instance.instance_id}
+            assert client.act(BED, "acknowledge", arguments) == (True, "")
+            done, reason = client.act(BED, "acknowledge", arguments)
+            assert not done
+            assert "nurse" in reason
+        seen = heard.alarm("asystole", AlarmState.ACKNOWLEDGED)
+        assert seen.instance.acknowledged_by == "nurse"
+
+
+def test_a_bed_is_discharged_and_admitted_from_elsewhere(
+    station: Station, mosquitto: Mosquitto, tmp_path: Path, heard: Listener
+) -> None:
+    with StationClient(settings(mosquitto, tmp_path), "nurse") as client:
+        assert client.act(BED, "discharge", {}) == (True, "")
+        assert client.act(BED, "admit", {}) == (True, "")
+        assert client.act("nowhere", "admit", {})[0] is False
+    states = [event.state.value for _, event in heard.events if isinstance(event, BedChanged)]
+    assert states == ["discharged", "admitted"]
+
+
+def test_who_is_in_the_bed_survives_a_restart(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    first = Station(settings(mosquitto, tmp_path), LogTransport())
+    first.start()
+    with StationClient(settings(mosquitto, tmp_path), "nurse") as client:
+        with VirtualNode(RecordSource(BUNDLED), BED, "127.0.0.1", mosquitto.port):
+            while not client.beds().get(BED):
+                pass
+        assert client.act(BED, "admit", {}) == (True, "")
+        session = client.beds()[BED]["session"]
+    first.stop()
+    again = Station(settings(mosquitto, tmp_path), LogTransport())
+    snapshot = again.feed().snapshot(BED)
+    again.stop()
+    assert (snapshot.bed_state.value, snapshot.session) == ("admitted", session)
+
+
+def test_garbage_from_a_node_is_counted_and_does_no_harm(
+    station: Station, mosquitto: Mosquitto
+) -> None:
+    from bedside.node.link import Link
+
+    connected = threading.Event()
+    link = Link(
+        "127.0.0.1",
+        mosquitto.port,
+        client_id="stranger",
+        on_state=lambda up, _: up and connected.set(),
+    )
+    link.start()
+    assert connected.wait(10)
+    topic = "bedside/v1/station/bedside/bed/bed-1/action/eve"
+    for payload in (b"", b"BE", b"\x00" * 160, b'{"version": 1}', b'{"version": 9}', b"[]"):
+        link.publish(wire.ecg_topic(BED), payload, 1)
+        link.publish(topic, payload, 1)
+    link.stop()
+    with VirtualNode(
+        RecordSource(BUNDLED, seconds=2), BED, "127.0.0.1", mosquitto.port, speed=SPEED
+    ) as node:
+        assert node.wait_until_sent(20)
+    assert sum(station.ward.counts.refused.values()) == 6
+    assert station.ward.counts.batches == 10
+    assert station.summary()["failures"] == dict.fromkeys(
+        ("analysis", "scoring", "disk", "delivery"), 0
+    )
+
+
+def test_two_stations_cannot_record_into_one_folder(
+    station: Station, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    with pytest.raises(BedsideError, match="Another station"):
+        Station(settings(mosquitto, tmp_path), LogTransport())
