@@ -14,6 +14,7 @@ from bedside.events import (
     BedChanged,
     CalibrationChanged,
     Event,
+    FoundLate,
     Gap,
     Instance,
     ScoreRequest,
@@ -73,6 +74,14 @@ def to_json(event: Event) -> dict[str, Any] | None:
             }
         case AlarmChanged():
             return {"event": "alarm"} | instance_json(event.instance)
+        case FoundLate():
+            return {
+                "event": "found-late",
+                "at_s": _seconds(event.at_us),
+                "code": event.code,
+                "text": event.text,
+                "found_wall_s": _seconds(event.found_wall_us),
+            }
         case CalibrationChanged():
             return {
                 "event": "calibration",

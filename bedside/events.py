@@ -338,6 +338,19 @@ class AlarmChanged:
     instance: Instance
 
 
+@dataclass(frozen=True, slots=True)
+class FoundLate:
+    """A high finding in samples that came too late to alarm: logged and shown, never sounded.
+
+    `found_wall_us` is when it happened by the node's clock, 0 while that was not set.
+    """
+
+    at_us: int
+    code: str
+    text: str
+    found_wall_us: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationChanged:
     """`state` is `running`, `accepted` or `refused`; `baseline` comes with `accepted`."""
@@ -377,6 +390,7 @@ Event = (
     | Gap
     | Vitals
     | AlarmChanged
+    | FoundLate
     | CalibrationChanged
     | BedChanged
     | ActionDone

@@ -30,6 +30,7 @@ from bedside.events import (
     Event,
     Flags,
     Float32Array,
+    FoundLate,
     Gap,
     Instance,
     Priority,
@@ -291,6 +292,9 @@ class Picture:
                         instance.instance_id,
                     )
                 return replace(before, instances=_by_urgency(self._instances), log=tuple(self._log))
+            case FoundLate():
+                self._write(event.found_wall_us or wall_us, "", f"found late: {event.text}", "", "")
+                return replace(before, log=tuple(self._log))
             case CalibrationChanged():
                 words = event.state if not event.reason else f"{event.state}: {event.reason}"
                 if event.state == "running":
@@ -303,10 +307,17 @@ class Picture:
                 )
             case BedChanged():
                 self._write(wall_us, "", f"{event.state.value} by {event.user}", "", "")
+                self._errors.clear()
                 return replace(
                     before,
                     bed_state=event.state,
                     session=event.session,
+                    errors=(),
+                    abnormal=(),
+                    gauge_threshold=None,
+                    last_beat=None,
+                    last_abnormal=None,
+                    calibration="",
                     log=tuple(self._log),
                 )
             case Gap(new_boot=new_boot):

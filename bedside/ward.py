@@ -32,6 +32,7 @@ from bedside.events import (
     BedState,
     CalibrationChanged,
     Event,
+    FoundLate,
     Health,
     Input,
     Instance,
@@ -40,6 +41,7 @@ from bedside.events import (
     Wave,
 )
 from bedside.feed import LinkState, Picture
+from bedside.late_review import LateReview
 from bedside.monitor import Monitor
 from bedside.node import wire
 from bedside.node.stream import ArrivalKind, Stream
@@ -75,6 +77,7 @@ class _Bed:
     monitor: Monitor
     stream: Stream
     picture: Picture
+    late: LateReview
     notifications: Notifications = field(default_factory=Notifications)
     session: str = ""
     baseline: Baseline | None = None
@@ -128,7 +131,8 @@ class Ward:
             name, self._model, limits, state=state, session=session, baseline=baseline
         )
         picture = Picture(name, self._titles.get(name, ""), (limits.brady_bpm, limits.tachy_bpm))
-        bed = _Bed(monitor, Stream(name, stored or {}), picture, session=session)
+        late = LateReview(name, self._model, limits)
+        bed = _Bed(monitor, Stream(name, stored or {}), picture, late, session=session)
         self._beds[name] = bed
         self.pictures[name] = picture
         if state is not BedState.DISCHARGED:
@@ -154,6 +158,8 @@ class Ward:
             self._step(batch.node, batch)
         elif arrival.kind is ArrivalKind.LATE:
             self.counts.late += 1
+            if bed.monitor.state is BedState.ADMITTED:
+                self._emit(batch.node, list(bed.late.heard(batch)))
 
     def take(self, name: str, happened: Input, answer: Answer | None = None) -> None:
         """Any other input: of a bed, or of the station itself where the name is empty."""
@@ -250,6 +256,9 @@ class Ward:
                         self.take("", Health(event.at_us, "model", False, "too slow"))
                 case AlarmChanged(instance=instance):
                     self._alarm_changed(name, instance, wall_us)
+                case FoundLate():
+                    content = to_json(event) or {}
+                    self._ports.log("found-late", content | {"bed": name, "wall_us": wall_us})
                 case BedChanged() | CalibrationChanged() if bed is not None:
                     self._bed_changed(name, bed, event, wall_us)
                 case _:

@@ -10,6 +10,7 @@ import numpy as np
 import bedside
 from bedside.events import Batch, Flags, Float64Array
 
+NO_FLAGS = Flags(0)
 BUNDLED = Path(bedside.__file__).parent / "simulator" / "records" / "208"
 
 
@@ -22,7 +23,7 @@ def batches(
     first_sequence: int = 0,
     boot_id: int = 7,
     node: str = "bed-1",
-    flags: Flags = Flags(0),
+    flags: Flags = NO_FLAGS,
     start_us: int = 0,
 ) -> Iterator[Batch]:
     """The samples as batches of `piece`, 1 µV a step, each stamped when its last sample is in."""

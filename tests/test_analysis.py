@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def test_every_beat_stands_in_both_files_with_its_score(bundled: Analysis, tmp_p
     assert all(float(row["score"]) >= 0 for row in rows)
     assert all(0 <= float(row["quality"]) <= 1 for row in rows)
     rate = bundled.rate_hz
-    for before, row in zip(rows, rows[1:], strict=False):
+    for before, row in pairwise(rows):
         assert float(row["time_s"]) == pytest.approx(int(row["sample"]) / rate, abs=1e-6)
         apart_s = (int(row["sample"]) - int(before["sample"])) / rate
         assert float(row["rr_s"]) == pytest.approx(apart_s, abs=2 / rate)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -74,7 +76,7 @@ def alarms(events: list[Event]) -> list[tuple[str, str]]:
 def recut(samples_mv: Float64Array, cuts: list[int]) -> list[Batch]:
     edges = sorted({0, len(samples_mv), *cuts})
     pieces: list[Batch] = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         pieces += batches(
             samples_mv[start:end],
             piece=250,
@@ -111,9 +113,7 @@ def test_a_flat_line_with_both_electrodes_on_is_asystole_within_five_seconds(
     flat = np.concatenate((real_mv[:5000], np.full(2500, real_mv[4999])))
     events = run(admitted(), list(batches(flat)))
     asystole = next(
-        e.instance
-        for e in events
-        if isinstance(e, AlarmChanged) and e.instance.code == "asystole"
+        e.instance for e in events if isinstance(e, AlarmChanged) and e.instance.code == "asystole"
     )
     last_beat_us = max(e.time_us for e in events if isinstance(e, Beat))
     assert asystole.state is AlarmState.ACTIVE
@@ -141,9 +141,7 @@ def test_a_loose_electrode_alarms_and_silences_the_rhythm_in_words(real_mv: Floa
     assert vitals[-1].suspended == "lead off"
     assert vitals[-1].heart_rate_bpm is None
     assert all(e.at_us <= 21 * S for e in events if isinstance(e, AlarmChanged))
-    back = batches(
-        real_mv[5000:10_000], first_sample=7500, first_sequence=150, start_us=30 * S
-    )
+    back = batches(real_mv[5000:10_000], first_sample=7500, first_sequence=150, start_us=30 * S)
     events = run(monitor, list(back))
     assert ("lead-off", "ended") in alarms(events)
     assert len(beats(events)) > 20
@@ -164,7 +162,7 @@ def test_missing_samples_are_a_gap_and_no_beat_is_invented_in_it(real_mv: Float6
     assert not any(5000 <= sample < 7500 for sample, _ in beats(events))
     waves = [e for e in events if isinstance(e, Wave)]
     holes = [
-        b.position - a.position - len(a.samples_mv) for a, b in zip(waves, waves[1:], strict=False)
+        b.position - a.position - len(a.samples_mv) for a, b in pairwise(waves)
     ]
     assert sum(holes) == 2500
 

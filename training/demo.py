@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import wfdb
 
-from bedside.limits import Limits
 from bedside.anomaly.autoencoder import Autoencoder
 from bedside.anomaly.baseline import Calibration, Refusal, accept
 from bedside.ecg.chain import SignalChain
 from bedside.events import BeatClass, BeatWindow
+from bedside.limits import Limits
 from training.datasets import DataError
 
 RECORDS = Path(__file__).parents[1] / "bedside" / "simulator" / "records"

@@ -1,8 +1,8 @@
 """The network: a convolutional autoencoder that is told this patient's own template.
 
 It rebuilds a beat as this patient's normal. What it cannot rebuild is the error, in units of this
-patient's own spread, weighted sample by sample with what the network knows of noise. Alignment,
-normalisation and the error are part of the graph: the exported file says all of it.
+patient's own spread and of the noise on this beat. Alignment, normalisation and the error are part
+of the graph: the exported file says all of it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,15 @@ LEAST_AMPLITUDE_MV = 0.05
 LARGEST = 6.0
 """Windows are clipped at this many amplitudes of the patient's normal beat."""
 
+ERROR_TERMS = {
+    "floor": 0.15,
+    "roughness_weight": 6.0,
+    "early_floor": 0.1,
+    "early_weight": 0.5,
+    "early_factor": 5.0,
+}
+"""The constants of the error, chosen by cross-validation over the training patients."""
+
 
 @dataclass(frozen=True)
 class NetworkSize:
@@ -31,7 +40,6 @@ class NetworkSize:
 
     channels: tuple[int, int, int] = (16, 24, 32)
     latent: int = 16
-    weighting: int = 12
 
 
 class Network(nn.Module):
@@ -71,20 +79,8 @@ class Network(nn.Module):
             nn.ReLU(),
             nn.Conv1d(a, 4, 5, padding=2),
         )
-        e = size.weighting
-        self.weighting = nn.Sequential(
-            nn.AvgPool1d(4),
-            nn.Conv1d(4, e, 7, padding=3),
-            nn.ReLU(),
-            nn.Conv1d(e, e, 7, stride=2, padding=3),
-            nn.ReLU(),
-            nn.Conv1d(e, e, 7, stride=2, padding=3),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Linear(e * 12, 24),
-        )
-        self.log_floor = nn.Parameter(torch.tensor(-3.0))
-        self.prematurity_gain = nn.Parameter(torch.tensor([1.0, -1.0, -2.5]))
+        for name, value in ERROR_TERMS.items():
+            self.register_buffer(name, torch.tensor(value))
 
     def forward(
         self, window_mv: Tensor, template_mv: Tensor, spread_mv: Tensor, rhythm: Tensor
@@ -99,7 +95,7 @@ class Network(nn.Module):
         template = align(window, template_mv / amplitude_mv)
         spread = (spread_mv / amplitude_mv).clamp(max=1.0)
         rebuilt = self.rebuild(window, template, spread)
-        return rebuilt * amplitude_mv, self.error(window, template, rebuilt, spread, rhythm)
+        return rebuilt * amplitude_mv, self.error(window, rebuilt, spread, rhythm)
 
     def rebuild(self, window: Tensor, template: Tensor, spread: Tensor) -> Tensor:
         """The beat (n, 192) as this patient's normal, in units of the patient's amplitude."""
@@ -110,23 +106,19 @@ class Network(nn.Module):
         change = self.decoder(wide.unflatten(1, (-1, 12))).transpose(1, 2).flatten(1)
         return template + change
 
-    def error(
-        self, window: Tensor, template: Tensor, rebuilt: Tensor, spread: Tensor, rhythm: Tensor
-    ) -> Tensor:
-        """How far the beat (n, 192) is from what was rebuilt, and from its time.
+    def error(self, window: Tensor, rebuilt: Tensor, spread: Tensor, rhythm: Tensor) -> Tensor:
+        """How far the beat (n, 192) is from what was rebuilt, and how early it came.
 
-        The distance in each twenty-fourth of the window, in the patient's own spread, counts by
-        its weight; a beat that is early adds its prematurity in the patient's own spread of it.
+        The distance counts in the patient's own spread and the roughness of this beat: muscle noise
+        is rough, a ventricular beat is not. Being early counts in the patient's own spread of it.
         """
-        apart = (window - rebuilt).abs()
-        measured = apart / (self.log_floor.exp() + spread)
-        parts = measured.unflatten(1, (24, 8)).mean(dim=2)
-        seen = torch.stack((window - template, template, spread, apart), dim=1)
-        weights = functional.softplus(self.weighting(seen))
-        shape = (parts * weights).mean(dim=1)
-        gain = functional.softplus(self.prematurity_gain)
-        early = rhythm[:, 0].clamp(0, 1) / (gain[2] + rhythm[:, 1])
-        return shape + gain[0] * gain[1] * early
+        apart = window - rebuilt
+        bend = apart[:, 2:] - 2 * apart[:, 1:-1] + apart[:, :-2]
+        roughness = bend.abs().mean(dim=1, keepdim=True)
+        unit = self.floor + spread + self.roughness_weight * roughness
+        shape = self.floor * (apart.abs() / unit).mean(dim=1)
+        early = self.early_floor * rhythm[:, 0].clamp(0, 1) / (self.early_floor + rhythm[:, 1])
+        return shape * (1 + self.early_factor * early) + self.early_weight * early
 
 
 def align(window: Tensor, template: Tensor) -> Tensor:

@@ -102,7 +102,7 @@ def train(
         rebuilt = network.rebuild(drawn.shown, template, drawn.spread)
         wanted = drawn.wanted + drawn.ectopic.unsqueeze(1) * template
         rebuilding = functional.smooth_l1_loss(rebuilt, wanted, beta=0.05)
-        error = network.error(drawn.shown, template, rebuilt, drawn.spread, drawn.rhythm)
+        error = network.error(drawn.shown, rebuilt, drawn.spread, drawn.rhythm)
         telling = functional.binary_cross_entropy_with_logits(verdict(error), drawn.strange)
         loss = rebuilding + config.telling * telling if config.telling else rebuilding
         optimizer.zero_grad()

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import threading
 from types import TracebackType
+from typing import Any
 
 from amqtt.broker import Broker
 
@@ -17,6 +18,38 @@ from bedside.errors import LinkError
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0
 CLOSING_S = 1.0
+
+
+class _Broker(Broker):  # type: ignore[misc]  # amqtt is untyped
+    """amqtt's broker, which also closes the connections that its shutdown leaves open."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__(config)
+        self._open: set[asyncio.StreamWriter] = set()
+
+    @property
+    def port(self) -> int:
+        """The port that the system gave it."""
+        port: int = self._servers["default"].instance.sockets[0].getsockname()[1]
+        return port
+
+    async def stream_connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
+    ) -> None:
+        self._open.add(writer)
+        try:
+            await super().stream_connected(reader, writer, listener_name)
+        finally:
+            writer.close()
+            self._open.discard(writer)
+
+    async def shutdown(self) -> None:
+        await super().shutdown()
+        for writer in self._open:
+            writer.close()
+        handlers = asyncio.all_tasks() - {asyncio.current_task()}
+        if handlers:
+            await asyncio.wait(handlers, timeout=CLOSING_S)
 
 
 class DemoBroker:
@@ -64,7 +97,7 @@ class DemoBroker:
 
     async def _serve(self) -> None:
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
-        broker = Broker(
+        broker = _Broker(
             {
                 "listeners": {"default": {"type": "tcp", "bind": "127.0.0.1:0"}},
                 "plugins": {
@@ -74,11 +107,8 @@ class DemoBroker:
         )
         await broker.start()
         try:
-            self.port = broker._servers["default"].instance.sockets[0].getsockname()[1]
+            self.port = broker.port
             self._ready.set()
             await self._ending.wait()
         finally:
             await broker.shutdown()
-            handlers = asyncio.all_tasks() - {asyncio.current_task()}
-            if handlers:
-                await asyncio.wait(handlers, timeout=CLOSING_S)

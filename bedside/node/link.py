@@ -7,8 +7,11 @@ logged and counted here: it never ends the thread.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
+import selectors
+import socket
 import ssl
 import threading
 import time
@@ -127,11 +130,15 @@ class Link:
     def _hold_one_connection(self) -> str:
         """Connect and listen until the connection ends; returns why it ended."""
         ended: list[str] = []
+        waker, wakened = socket.socketpair()
         try:
-            client = self._make_client(ended)
-            self._client = client
-            client.connect(self._host, self._port, self._keepalive_s)
-            client.loop_forever()
+            with waker, wakened:
+                wakened.setblocking(False)
+                self._client = client = self._make_client(ended)
+                # paho calls this from the publishing thread; only the link's thread then writes.
+                client.on_socket_register_write = lambda *_: _wake(waker)
+                client.connect(self._host, self._port, self._keepalive_s)
+                _serve(client, wakened)
         except (OSError, ValueError) as error:
             return str(error) or type(error).__name__
         except Exception:  # noqa: BLE001 - the link must outlive any error
@@ -142,8 +149,6 @@ class Link:
 
     def _make_client(self, ended: list[str]) -> mqtt.Client:
         client = _client(self._client_id, self._username, self._password, self._ca_file)
-        # Without this, a publish from another thread would write to the socket beside the loop.
-        client.on_socket_register_write = _leave_writing_to_the_loop
         if self._will is not None:
             client.will_set(self._will[0], self._will[1], qos=1, retain=True)
 
@@ -212,7 +217,13 @@ def check(
     host: str, port: int, *, username: str = "", password: str = "", ca_file: Path | None = None
 ) -> None:
     """Connect once and leave. Raises LinkError, in one sentence, when the broker is away."""
-    client = _client("", username, password, ca_file)
+    try:
+        client = _client("", username, password, ca_file)
+    except OSError as error:
+        raise LinkError(
+            f"the certificate authority {ca_file} cannot be read ({error}): "
+            "give the path of the broker's CA certificate in PEM."
+        ) from error
     answer: list[ReasonCode] = []
 
     def connected(
@@ -267,5 +278,34 @@ def _client(client_id: str, username: str, password: str, ca_file: Path | None) 
     return client
 
 
-def _leave_writing_to_the_loop(_client: mqtt.Client, _userdata: object, _socket: object) -> None:
-    pass
+def _serve(client: mqtt.Client, wakened: socket.socket) -> None:
+    """Read and write until the connection ends; `wakened` turns readable when there is to write.
+
+    paho's own loop either sleeps through what other threads publish or runs in a thread of its own
+    whose death nobody is told of.
+    """
+    with selectors.DefaultSelector() as selector:
+        selector.register(wakened, selectors.EVENT_READ)
+        connection = client.socket()
+        if not isinstance(connection, socket.socket):
+            return
+        # Otherwise a small publish can wait 40 ms for the acknowledgement of the one before it.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        selector.register(connection, selectors.EVENT_READ)
+        while client.socket() is connection:
+            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.want_write() else 0)
+            selector.modify(connection, wanted)
+            undelivered = isinstance(connection, ssl.SSLSocket) and connection.pending()
+            ready = {key.fileobj: mask for key, mask in selector.select(0 if undelivered else 0.5)}
+            if wakened in ready:
+                wakened.recv(4096)
+            if undelivered or ready.get(connection, 0) & selectors.EVENT_READ:
+                client.loop_read()
+            if client.want_write():
+                client.loop_write()
+            client.loop_misc()
+
+
+def _wake(waker: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        waker.send(b"\0", socket.MSG_DONTWAIT)

@@ -58,9 +58,9 @@ def minutes(seconds: float) -> str:
 
 
 def condition_title(instance: Instance) -> str:
-    """The words of an alarm instance."""
+    """The name of an alarm instance's condition."""
     condition = CONDITIONS.get(instance.code)
-    return instance.text or (condition.title if condition else instance.code)
+    return condition.title if condition else instance.code
 
 
 def lit(priority: Priority, now_s: float) -> bool:
@@ -112,6 +112,8 @@ def banner(snapshot: BedSnapshot) -> BannerWords | None:
         details.append(f"since {clock(raised.wall_us)}")
         details += [raised.delivery] if raised.delivery else []
     title = f"{first.mark} {condition_title(first).upper()}"
+    if first.text and first.text.lower() != condition_title(first).lower():
+        title += f"  {first.text}"
     return BannerWords(title, tuple(details), first.priority, not acknowledged)
 
 

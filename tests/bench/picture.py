@@ -73,12 +73,12 @@ def _segment(segment: Segment, x: float, y: float) -> list[str]:
 def _cell(character: str, x: float, y: float, ink: str, bold: bool) -> str:
     if "\u2800" < character <= "\u28ff":
         pattern = ord(character) - 0x2800
-        return "".join(
-            f'<circle cx="{x + CELL_W * (0.25 + 0.5 * dot_x):.2f}" '
-            f'cy="{y + CELL_H * (0.125 + 0.25 * dot_y):.2f}" r="1.7" fill="{ink}"/>'
+        dots = "".join(
+            f"M{x + CELL_W * (0.25 + 0.5 * dot_x):.1f} {y + CELL_H * (0.125 + 0.25 * dot_y):.1f}h0"
             for bit, (dot_x, dot_y) in enumerate(_BRAILLE_DOTS)
             if pattern >> bit & 1
         )
+        return f'<path d="{dots}" stroke="{ink}" stroke-width="3.4" stroke-linecap="round"/>'
     if character in _BLOCKS:
         top, bottom = _BLOCKS[character]
         return _rect(x, y + top * CELL_H, CELL_W + 0.3, (bottom - top) * CELL_H + 0.3, ink)

@@ -75,7 +75,9 @@ def test_the_heart_rate_is_within_five_of_the_annotated_one(
     original = wfdb.rdrecord(str(ecg_data / "mitdb" / "208"), channels=[0]).p_signal[:, 0]
     excerpt = wfdb.rdrecord(str(BUNDLED)).p_signal[:, 0]
     first = 422_820
-    coarse = np.interp(np.arange(0, 300, 1 / 250), np.arange(108_000) / 360, original[first:][:108_000])
+    coarse = np.interp(
+        np.arange(0, 300, 1 / 250), np.arange(108_000) / 360, original[first:][:108_000]
+    )
     assert np.corrcoef(coarse[:75_000], excerpt[:75_000])[0, 1] > 0.99
     reference = wfdb.rdann(str(ecg_data / "mitdb" / "208"), "atr")
     beats = reference.sample[np.isin(reference.symbol, list("NVFQ"))]
@@ -86,7 +88,8 @@ def test_the_heart_rate_is_within_five_of_the_annotated_one(
 
 def test_the_headless_path_never_imports_a_screen_or_a_plotter() -> None:
     program = (
-        "import sys; sys.argv = ['bedside', 'demo', '--headless', '--seconds', '2', '--speed', '5']\n"
+        "import sys\n"
+        "sys.argv = 'bedside demo --headless --seconds 2 --speed 5'.split()\n"
         "from bedside.cli.main import app\n"
         "try: app()\n"
         "except SystemExit: pass\n"

@@ -56,9 +56,7 @@ def test_results_that_cannot_be_written(tmp_path: Path) -> None:
         ("alarms", "ack"),
     ],
 )
-def test_a_broker_that_is_away(
-    command: tuple[str, ...], closed_port: int, tmp_path: Path
-) -> None:
+def test_a_broker_that_is_away(command: tuple[str, ...], closed_port: int, tmp_path: Path) -> None:
     config = tmp_path / "bedside.toml"
     config.write_text(
         f"[broker]\nport = {closed_port}\n[station]\ndata_dir = '{tmp_path / 'data'}'\n"

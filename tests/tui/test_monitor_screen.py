@@ -138,10 +138,10 @@ async def test_the_banner_comes_and_goes_and_the_trace_keeps_its_place(bed: Pain
     async with monitor(bed) as pilot:
         before = rows(pilot)
         assert before[1].strip() == ""
-        bed.raise_alarm("vt", Priority.HIGH, "ventricular tachycardia 184/min")
+        bed.raise_alarm("vt", Priority.HIGH, "5 ventricular beats, 184/min")
         await drawn(pilot)
         after = rows(pilot)
-        assert "*** VENTRICULAR TACHYCARDIA 184/MIN" in after[1]
+        assert "*** VENTRICULAR TACHYCARDIA  5 ventricular beats, 184/min" in after[1]
         assert "not acknowledged" in after[1]
         assert after[2:18] == before[2:18]
         assert pilot.app.screen.query_one("#banner").has_class("-high")

@@ -94,10 +94,10 @@ def test_the_banner_shows_the_most_urgent_alarm_with_its_mark_and_its_beginning(
     bed: PaintedBed,
 ) -> None:
     bed.raise_alarm("abnormal-beats", Priority.MEDIUM, "abnormal beats 7 of 10", "i1")
-    bed.raise_alarm("vt", Priority.HIGH, "ventricular tachycardia 184/min", "i2")
+    bed.raise_alarm("vt", Priority.HIGH, "5 ventricular beats, 184/min", "i2")
     banner = words.banner(snapshot_of(bed))
     assert banner is not None
-    assert banner.title == "*** VENTRICULAR TACHYCARDIA 184/MIN"
+    assert banner.title == "*** VENTRICULAR TACHYCARDIA  5 ventricular beats, 184/min"
     assert banner.details == (
         "not acknowledged",
         "+1 more",
