@@ -102,7 +102,6 @@ class BedSnapshot:
     last_abnormal: LastBeat | None
     log: tuple[LogLine, ...]
     links: tuple[LinkState, ...]
-    audio_pause_left_s: float | None
     wall_us: int
     age_s: float
 
@@ -207,7 +206,6 @@ class Picture:
             last_abnormal=None,
             log=(),
             links=(),
-            audio_pause_left_s=None,
             wall_us=0,
             age_s=0.0,
         )

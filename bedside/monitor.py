@@ -6,7 +6,9 @@ count samples; silence, calibration and delays count the inputs' `at_us`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -48,6 +50,9 @@ SATURATED_S = 1.0
 
 ECTOPIC_WINDOW_S = 60.0
 
+STANDBY_S = 1800.0
+LONGEST_ACTION_S = 86_400.0
+
 
 class Monitor:
     """The whole brain of one bed: `step` takes an input and gives the events that follow."""
@@ -74,6 +79,7 @@ class Monitor:
         self._batch: Batch | None = None
         self._heard_us: int | None = None
         self._broker_ok = True
+        self._standby_until_us = 0
         self._running = False
         self._saturated_samples = 0
         self._ectopics_us: list[int] = []
@@ -263,6 +269,8 @@ class Monitor:
                 events += self._observe(
                     Observation("node-silent", True, self._heard_us, "node silent"), tick.at_us
                 )
+        if self.state is BedState.STANDBY and tick.at_us >= self._standby_until_us:
+            events += self._rearm("the end of standby", tick.at_us)
         self._engine, changes = engine.tick(self._engine, tick.at_us)
         events += _changed(changes, tick.at_us)
         events += self._scoring.advance(tick.at_us, self._wall_us(tick.at_us))
@@ -303,12 +311,22 @@ class Monitor:
         arguments = action.arguments
         events: list[Event] = []
         refusal = ""
+        seconds = _seconds(arguments)
         match action.name:
             case "acknowledge":
                 self._engine, changes, refusal = engine.acknowledge(
                     self._engine, str(arguments.get("instance", "")), action.user, action.at_us
                 )
                 events += _changed(changes, action.at_us)
+            case "standby" if self.state is not BedState.ADMITTED:
+                refusal = f"bed {self.bed} has no patient: admit first"
+            case "standby" | "calibrate" if seconds is None:
+                refusal = f"{arguments.get('seconds')!r} is no length: give seconds"
+            case "standby":
+                self._standby_until_us = action.at_us + round((seconds or STANDBY_S) * 1e6)
+                events += self._set_state(BedState.STANDBY, action.user, action.at_us)
+            case "admit" if self.state is BedState.STANDBY:
+                events += self._rearm(action.user, action.at_us)
             case "admit" if self.state is BedState.ADMITTED:
                 refusal = f"bed {self.bed} has a patient: discharge first"
             case "admit":
@@ -323,7 +341,7 @@ class Monitor:
                 refusal = f"bed {self.bed} is being calibrated already"
             case "calibrate":
                 events += self._scoring.calibrate(
-                    float(arguments.get("seconds", CALIBRATION_S)),
+                    seconds or CALIBRATION_S,
                     bool(arguments.get("retry", False)),
                     action.at_us,
                 )
@@ -334,20 +352,41 @@ class Monitor:
 
     def _begin_session(self, state: BedState, action: Action) -> list[Event]:
         """The bed changes hands: the next patient inherits nothing."""
-        self._engine, changes = engine.close(self._engine, action.at_us)
-        self.state = state
         admitted = state is BedState.ADMITTED
         self.session = str(action.arguments.get("session", "")) if admitted else ""
         self._engine = replace(self._engine, prefix=_prefix(self.session), number=0)
         self._heard_us = action.at_us
-        events = [*self._pause_analysis(action.at_us), *_changed(changes, action.at_us)]
+        events = self._pause_analysis(action.at_us)
         self._scoring = BeatScoring(self.bed, self.session, self._model, self._limits)
+        self._forget_rhythm()
+        return events + self._set_state(state, action.user, action.at_us)
+
+    def _rearm(self, user: str, at_us: int) -> list[Event]:
+        """Standby is over: what is wrong with the heart now is to alarm anew."""
+        events = self._pause_analysis(at_us)
+        self._forget_rhythm()
+        return events + self._set_state(BedState.ADMITTED, user, at_us)
+
+    def _forget_rhythm(self) -> None:
         position = self._chain.position
         self._chain = SignalChain(self._limits)
         self._chain.position = position
         self._ectopics_us = []
-        events.append(BedChanged(action.at_us, state, self.session, action.user))
-        return events
+
+    def _set_state(self, state: BedState, user: str, at_us: int) -> list[Event]:
+        """Every alarm ends with the state it belonged to."""
+        self._engine, changes = engine.close(self._engine, at_us)
+        self.state = state
+        return [*_changed(changes, at_us), BedChanged(at_us, state, self.session, user)]
+
+
+def _seconds(arguments: Mapping[str, Any]) -> float | None:
+    """The length an action asks for, 0 where it names none, None where it is not usable."""
+    try:
+        seconds = float(arguments.get("seconds", 0.0))
+    except (TypeError, ValueError):
+        return None
+    return seconds if 0.0 <= seconds <= LONGEST_ACTION_S else None
 
 
 def _prefix(session: str) -> str:

@@ -285,8 +285,9 @@ class Ward:
         content = to_json(event) or {}
         self._ports.log("bed", content | {"bed": name, "wall_us": wall_us})
         if isinstance(event, BedChanged):
+            if event.session != bed.session:
+                self._calibrated(bed, None)
             bed.session = event.session
-            self._calibrated(bed, None)
         elif event.baseline is not None:
             self._calibrated(bed, event.baseline)
         else:

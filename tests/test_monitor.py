@@ -161,9 +161,7 @@ def test_missing_samples_are_a_gap_and_no_beat_is_invented_in_it(real_mv: Float6
     assert (gap.from_sample, gap.to_sample) == (5000, 7500)
     assert not any(5000 <= sample < 7500 for sample, _ in beats(events))
     waves = [e for e in events if isinstance(e, Wave)]
-    holes = [
-        b.position - a.position - len(a.samples_mv) for a, b in pairwise(waves)
-    ]
+    holes = [b.position - a.position - len(a.samples_mv) for a, b in pairwise(waves)]
     assert sum(holes) == 2500
 
 
@@ -239,3 +237,23 @@ def test_a_signal_at_the_rail_is_said_not_called_a_rhythm() -> None:
     events = run(admitted(), list(batches(np.full(2500, 3.0), flags=Flags.SATURATED)))
     assert ("asystole", "active") not in alarms(events)
     assert [e.suspended for e in events if isinstance(e, Vitals)][-1] == "signal saturated"
+
+
+def test_standby_silences_for_its_time_and_then_what_is_wrong_alarms_anew() -> None:
+    monitor = admitted()
+    run(monitor, list(batches(np.zeros(1500))))
+    events = run(monitor, [Action(6 * S, "1", "nurse", "standby", {"seconds": 10})])
+    assert {("asystole", "ended"), ("pause", "ended")} == set(alarms(events))
+    still = batches(np.zeros(2500), first_sample=1500, first_sequence=30, start_us=6 * S)
+    assert alarms(run(monitor, list(still))) == []
+    events = run(monitor, [Tick(17 * S)])
+    assert [e.state for e in events if isinstance(e, BedChanged)] == [BedState.ADMITTED]
+    after = batches(np.zeros(1500), first_sample=4000, first_sequence=80, start_us=17 * S)
+    assert ("asystole", "active") in alarms(run(monitor, list(after)))
+
+
+@pytest.mark.parametrize("seconds", ["soon", None, -5, float("nan"), 1e9])
+def test_an_action_with_a_senseless_length_is_refused(seconds: object) -> None:
+    for name in ("calibrate", "standby"):
+        events = run(admitted(), [Action(S, "1", "nurse", name, {"seconds": seconds})])
+        assert [e.done for e in events if isinstance(e, ActionDone)] == [False]

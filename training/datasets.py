@@ -19,7 +19,9 @@ import numpy as np
 import wfdb
 from numpy.typing import NDArray
 
+from bedside.ecg.chain import RATE_TOLERANCE, USABLE_QUALITY
 from bedside.ecg.filters import BandPass
+from bedside.ecg.quality import SignalQuality
 from bedside.ecg.resampling import Resampler
 from bedside.errors import BedsideError
 from bedside.events import WINDOW_BEFORE_SAMPLES, WINDOW_RATE_HZ, WINDOW_SAMPLES
@@ -122,6 +124,7 @@ class RecordBeats:
 
     `windows_mv` has shape (n, 192); `classes` (n,) holds AAMI letters, `time_s` (n,) the time of
     the R peak, `prematurity` (n,) is 1 − RR / mean of up to eight RR before it, 0 when unknown.
+    `usable` (n,) is the monitor's own quality gate.
     """
 
     record: str
@@ -130,6 +133,7 @@ class RecordBeats:
     classes: NDArray[np.str_]
     time_s: NDArray[np.float64]
     prematurity: NDArray[np.float64]
+    usable: NDArray[np.bool_]
 
     @property
     def patient(self) -> str:
@@ -145,6 +149,7 @@ class RecordBeats:
             self.classes[keep],
             self.time_s[keep],
             self.prematurity[keep],
+            self.usable[keep],
         )
 
 
@@ -204,29 +209,57 @@ def record_beats(folder: Path, record: str, lead: int = 0) -> RecordBeats:
     except (OSError, ValueError, IndexError) as error:
         raise DataError(f"{path} cannot be read as a WFDB record: {error}.") from error
     rate_hz = float(fields["fs"])
-    filtered_mv, delay = filtered(signals[:, 0], rate_hz)
+    samples_mv = at_monitor_rate(signals[:, 0], rate_hz)
+    filtered_mv = BandPass().process(samples_mv)
     is_beat = np.array([symbol in AAMI for symbol in marks.symbol])
     classes = np.array([AAMI.get(symbol, "") for symbol in marks.symbol])[is_beat]
     time_s = marks.sample[is_beat] / rate_hz
-    windows_mv, inside = windows(filtered_mv, time_s, delay)
-    early = prematurity(time_s)
-    return RecordBeats(record, lead, windows_mv, classes[inside], time_s[inside], early[inside])
+    windows_mv, inside = windows(filtered_mv, time_s)
+    time_s, classes = time_s[inside], classes[inside]
+    return RecordBeats(
+        record,
+        lead,
+        windows_mv,
+        classes,
+        time_s,
+        prematurity(time_s),
+        _usable(samples_mv, time_s),
+    )
 
 
-def filtered(samples_mv: NDArray[np.float64], rate_hz: float) -> tuple[NDArray[np.float64], int]:
-    """`samples_mv` (n,) at 250 Hz in the monitor's band, and the band-pass's delay in samples."""
-    signal = np.nan_to_num(np.asarray(samples_mv, dtype=np.float64))
-    if abs(rate_hz / WINDOW_RATE_HZ - 1.0) > 0.005:
-        signal = Resampler(rate_hz).process(signal)
-    band = BandPass()
-    return band.process(signal), band.delay_samples
+def _usable(samples_mv: NDArray[np.float64], time_s: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether the last whole second before the end of each beat's window had a usable quality."""
+    index = np.array([second.index for second in SignalQuality().process(samples_mv)])
+    after_s = (WINDOW_SAMPLES - WINDOW_BEFORE_SAMPLES + BandPass.delay_samples) / WINDOW_RATE_HZ
+    last = np.floor(time_s + after_s).astype(int) - 1
+    quality = np.where(last < 0, 1.0, index[np.clip(last, 0, len(index) - 1)])
+    return np.asarray(quality >= USABLE_QUALITY)
+
+
+def at_monitor_rate(samples_mv: NDArray[np.float64], rate_hz: float) -> NDArray[np.float64]:
+    """`samples_mv` (n,) at 250 Hz; a sample that is not valid becomes 0."""
+    samples = np.nan_to_num(np.asarray(samples_mv, dtype=np.float64))
+    if abs(rate_hz / WINDOW_RATE_HZ - 1.0) > RATE_TOLERANCE:
+        samples = Resampler(rate_hz).process(samples)
+    return samples
+
+
+def recorded_noise(folder: Path, name: str) -> NDArray[np.float32]:
+    """Both channels of nstdb's `bw` or `ma`, one after the other, in the monitor's band, in mV."""
+    signals, fields = wfdb.rdsamp(str(folder / "nstdb" / name))
+    leads = [at_monitor_rate(signals[:, lead], float(fields["fs"])) for lead in range(2)]
+    return np.concatenate([BandPass().process(lead) for lead in leads]).astype(np.float32)
 
 
 def windows(
-    filtered_mv: NDArray[np.float64], time_s: NDArray[np.float64], delay: int
+    filtered_mv: NDArray[np.float64], time_s: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Windows (m, 192) around the R peaks at `time_s` (n,), and which of the n were inside."""
-    first = np.round(time_s * WINDOW_RATE_HZ).astype(int) + delay - WINDOW_BEFORE_SAMPLES
+    first = (
+        np.round(time_s * WINDOW_RATE_HZ).astype(int)
+        + BandPass.delay_samples
+        - WINDOW_BEFORE_SAMPLES
+    )
     inside = (first >= 0) & (first + WINDOW_SAMPLES <= len(filtered_mv))
     index = first[inside, None] + np.arange(WINDOW_SAMPLES)
     return filtered_mv[index].astype(np.float32), inside

@@ -86,5 +86,7 @@ def _row(cells: list[str], where: str, allowed: frozenset[int]) -> tuple[list[fl
         raise DataError(f"{where}: a sample is outside 0 to 1.")
     if label not in allowed:
         expected = ", ".join(str(one) for one in sorted(allowed))
-        raise DataError(f"{where}: the last column is {label:g}, no label of this file ({expected}).")
+        raise DataError(
+            f"{where}: the last column is {label:g}, no label of this file ({expected})."
+        )
     return beat, int(label)

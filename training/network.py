@@ -21,12 +21,15 @@ SHIFTS = 8
 LEAST_AMPLITUDE_MV = 0.05
 """Below this a beat's own amplitude says nothing, and noise is not blown up to a heartbeat."""
 
+QRS = slice(55, 115)
+"""Where a QRS complex may be in the window."""
+
 LARGEST = 6.0
 """Windows are clipped at this many amplitudes of the patient's normal beat."""
 
 ERROR_TERMS = {
     "floor": 0.15,
-    "roughness_weight": 6.0,
+    "roughness_weight": 8.0,
     "early_floor": 0.1,
     "early_weight": 0.5,
     "early_factor": 5.0,
@@ -109,12 +112,14 @@ class Network(nn.Module):
     def error(self, window: Tensor, rebuilt: Tensor, spread: Tensor, rhythm: Tensor) -> Tensor:
         """How far the beat (n, 192) is from what was rebuilt, and how early it came.
 
-        The distance counts in the patient's own spread and the roughness of this beat: muscle noise
-        is rough, a ventricular beat is not. Being early counts in the patient's own spread of it.
+        The distance counts in the patient's own spread and in the roughness of this beat outside
+        the QRS complex: muscle noise is rough there, an ectopic beat is not. Being early counts in
+        the patient's own spread of it.
         """
         apart = window - rebuilt
         bend = apart[:, 2:] - 2 * apart[:, 1:-1] + apart[:, :-2]
-        roughness = bend.abs().mean(dim=1, keepdim=True)
+        outside = torch.cat((bend[:, : QRS.start], bend[:, QRS.stop :]), dim=1)
+        roughness = outside.abs().mean(dim=1, keepdim=True)
         unit = self.floor + spread + self.roughness_weight * roughness
         shape = self.floor * (apart.abs() / unit).mean(dim=1)
         early = self.early_floor * rhythm[:, 0].clamp(0, 1) / (self.early_floor + rhythm[:, 1])

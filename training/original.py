@@ -188,7 +188,9 @@ def _outcome(
 
 def table(runs: dict[str, Run]) -> str:
     """All outcomes as text, a line each; the best of each run by validation error is marked."""
-    lines = [f"{'run':34s} {'loss':7s} {'accuracy':>8s} {'precision':>9s} {'recall':>7s} {'F1':>6s}"]
+    lines = [
+        f"{'run':34s} {'loss':7s} {'accuracy':>8s} {'precision':>9s} {'recall':>7s} {'F1':>6s}"
+    ]
     for name, run in runs.items():
         for one in run.outcomes:
             mark = " best" if one == run.best else ""
@@ -213,7 +215,9 @@ def draw_rebuilt(run: Run, title: str, path: Path) -> None:
     figure = Figure(figsize=(10, 5), layout="constrained")
     axes = figure.subplots(2, 3)
     for row, is_abnormal in enumerate((False, True)):
-        some = np.flatnonzero(run.abnormal == is_abnormal)[:: max(1, (run.abnormal == is_abnormal).sum() // 3)]
+        some = np.flatnonzero(run.abnormal == is_abnormal)[
+            :: max(1, (run.abnormal == is_abnormal).sum() // 3)
+        ]
         for axis, number in zip(axes[row], some[:3], strict=False):
             axis.plot(run.shown[number], label="beat")
             axis.plot(run.rebuilt[number], label="rebuilt")

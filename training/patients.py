@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bedside.anomaly.alignment import aligned
-from bedside.anomaly.baseline import LEAST_PREMATURITY_SPREAD
+from bedside.anomaly.normal import OF_NORMAL
 from training.datasets import RecordBeats
 
 STRETCH_S = 300.0
@@ -21,14 +21,10 @@ Index = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What stretches of five minutes teach: m templates and spreads (m, 192) in mV.
-
-    `prematurity_spread` has shape (m,).
-    """
+    """What stretches of five minutes teach: m templates and spreads (m, 192) in mV."""
 
     template_mv: Array
     spread_mv: Array
-    prematurity_spread: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +35,6 @@ class Pool:
     """
 
     windows_mv: Array
-    prematurity: Array
     first: Index
     count: Index
 
@@ -69,7 +64,7 @@ def learn(part: RecordBeats) -> Known | None:
     """What each five-minute stretch of a lead teaches; None where no stretch has enough beats."""
     normal = part.part(part.classes == "N")
     stretch = (normal.time_s // STRETCH_S).astype(int)
-    templates, spreads, early = [], [], []
+    templates, spreads = [], []
     for one in np.unique(stretch):
         beats = normal.part(stretch == one)
         if len(beats.time_s) < FEWEST_BEATS:
@@ -77,14 +72,12 @@ def learn(part: RecordBeats) -> Known | None:
         template = np.median(beats.windows_mv, axis=0)
         apart = np.abs(beats.windows_mv - aligned(template, beats.windows_mv))
         templates.append(template)
-        spreads.append(1.4826 * np.median(apart, axis=0))
-        early.append(1.4826 * np.median(np.abs(beats.prematurity)))
+        spreads.append(OF_NORMAL * np.median(apart, axis=0))
     if not templates:
         return None
     return Known(
         np.asarray(templates, dtype=np.float32),
         np.asarray(spreads, dtype=np.float32),
-        np.maximum(np.asarray(early, dtype=np.float32), LEAST_PREMATURITY_SPREAD),
     )
 
 
@@ -99,7 +92,6 @@ def gather(parts: Sequence[RecordBeats]) -> Patients:
         known=Known(
             np.concatenate([known.template_mv for _, known in taught]),
             np.concatenate([known.spread_mv for _, known in taught]),
-            np.concatenate([known.prematurity_spread for _, known in taught]),
         ),
         known_first=np.cumsum(counts) - counts,
         known_count=counts,
@@ -112,7 +104,6 @@ def _pool(parts: Sequence[RecordBeats], letter: str) -> Pool:
     counts = np.array([len(part.time_s) for part in chosen])
     return Pool(
         np.concatenate([part.windows_mv for part in chosen]),
-        np.concatenate([part.prematurity for part in chosen]).astype(np.float32),
         np.cumsum(counts) - counts,
         counts,
     )

@@ -1,9 +1,8 @@
 """Training: normal beats in, a network that rebuilds any beat as this patient's normal out.
 
-Two things are learned at once. *Rebuilding* is learned on normal beats alone: some are shown
-deliberately corrupted, and the target is the beat that they were made from. *Weighting the error*
-is learned by telling normal beats, with real noise on them, from corrupted ones and from the
-ectopic beats of the training patients.
+Many of the normal beats are shown deliberately corrupted, and the target is the beat that they were
+made from. The ectopic beats of the training patients are shown as well: what is wanted for them is
+their patient's template. Recorded wander is wanted back, recorded muscle noise is not.
 """
 
 from __future__ import annotations
@@ -29,46 +28,28 @@ class Config:
 
     seed: int = 1
     steps: int = 2500
-    batch: int = 256
+    batch: int = 128
     learning_rate: float = 2e-3
-    corrupted: float = 0.25
+    corrupted: float = 0.45
     ectopic: float = 0.25
     unknown_patient: float = 0.1
-    telling: float = 0.1
     noise: float = 0.3
     channels: tuple[int, int, int] = (16, 24, 32)
-    latent: int = 16
+    latent: int = 8
 
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
     """A batch in patient amplitudes: shown and wanted beats, template, spread, each (n, 192).
 
-    `rhythm` (n, 2); `strange` (n,) is 1 for beats that are not normal, `ectopic` (n,) for those of
-    them that the template itself is wanted for, on top of `wanted`.
+    Where `ectopic` (n,) is 1, the template is wanted on top of `wanted`.
     """
 
     shown: Tensor
     wanted: Tensor
     template: Tensor
     spread: Tensor
-    rhythm: Tensor
-    strange: Tensor
     ectopic: Tensor
-
-
-class Verdict(nn.Module):
-    """Turns an error into the odds of being strange; used in training only."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.steepness = nn.Parameter(torch.tensor(1.0))
-        self.middle = nn.Parameter(torch.tensor(0.0))
-
-    def forward(self, error: Tensor) -> Tensor:
-        """Log odds (n,) of errors (n,)."""
-        steepness = functional.softplus(self.steepness) + 0.5
-        return steepness * ((error + 1e-4).log() - self.middle)
 
 
 def read_config(path: Path) -> Config:
@@ -88,10 +69,7 @@ def train(
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     network = Network(NetworkSize(config.channels, config.latent))
-    verdict = Verdict()
-    optimizer = torch.optim.AdamW(
-        [*network.parameters(), *verdict.parameters()], lr=config.learning_rate, weight_decay=1e-3
-    )
+    optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.learning_rate, total_steps=config.steps, pct_start=0.1
     )
@@ -101,10 +79,7 @@ def train(
             template = align(drawn.shown, drawn.template)
         rebuilt = network.rebuild(drawn.shown, template, drawn.spread)
         wanted = drawn.wanted + drawn.ectopic.unsqueeze(1) * template
-        rebuilding = functional.smooth_l1_loss(rebuilt, wanted, beta=0.05)
-        error = network.error(drawn.shown, rebuilt, drawn.spread, drawn.rhythm)
-        telling = functional.binary_cross_entropy_with_logits(verdict(error), drawn.strange)
-        loss = rebuilding + config.telling * telling if config.telling else rebuilding
+        loss = functional.smooth_l1_loss(rebuilt, wanted, beta=0.05)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -125,40 +100,35 @@ def draw(
     leads = rng.integers(patients.leads, size=n)
     rows = patients.normal.draw(leads, rng)
     beats_mv = patients.normal.windows_mv[rows].astype(np.float64)
-    early = patients.normal.prematurity[rows].astype(np.float64)
-    strange = np.zeros(n)
+    ectopic = np.zeros(n)
     kind = rng.random(n)
     for letter, share in (("V", 0.55), ("S", 0.3), ("F", 0.15)):
         pool = patients.ectopic.get(letter)
         if pool is None:
             continue
-        which = (kind < share * config.ectopic) & (strange == 0)
+        which = (kind < share * config.ectopic) & (ectopic == 0)
         kind[~which] -= share * config.ectopic
         having = np.flatnonzero(pool.count)
         leads[which] = rng.choice(having, size=int(which.sum()))
         rows = pool.draw(leads[which], rng)
         beats_mv[which] = pool.windows_mv[rows]
-        early[which] = pool.prematurity[rows]
-        strange[which] = 1
+        ectopic[which] = 1
     known = patients.known_first[leads] + (rng.random(n) * patients.known_count[leads]).astype(int)
     template = patients.known.template_mv[known].astype(np.float64)
     spread = patients.known.spread_mv[known].astype(np.float64)
-    rhythm = np.stack((early, patients.known.prematurity_spread[known]), axis=1)
-    ectopic = strange.copy()
     unknown = (rng.random(n) < config.unknown_patient) & (ectopic == 0)
     template[unknown], spread[unknown] = 0, 0
     amplitude = np.abs(np.where(unknown[:, None], beats_mv, template)).max(axis=1, keepdims=True)
     amplitude = np.maximum(amplitude, LEAST_AMPLITUDE_MV)
     amplitude *= np.where(rng.random((n, 1)) < 0.3, -1, 1)
     beats = beats_mv / amplitude
-    normal = strange == 0
+    normal = ectopic == 0
     beats[normal] *= np.exp(rng.normal(0, 0.06, (int(normal.sum()), 1)))
     shown = beats.copy()
     made = normal & (rng.random(n) < config.corrupted)
     others = patients.normal.windows_mv[rng.integers(len(patients.normal.windows_mv), size=n)]
     others = others / np.maximum(np.abs(others).max(axis=1, keepdims=True), LEAST_AMPLITUDE_MV)
     shown[made] = corrupt(beats[made], others[made].astype(np.float64), rng)
-    strange[made] = 1
     size = np.abs(amplitude)
     wander = noise_pieces(wander_mv, n, rng) * rng.exponential(config.noise, (n, 1)) / size
     muscle = noise_pieces(muscle_mv, n, rng) * rng.exponential(config.noise, (n, 1)) / size
@@ -170,8 +140,6 @@ def draw(
         wanted=_tensor(wanted),
         template=_tensor(template / amplitude),
         spread=_tensor(np.minimum(spread / size, 1.0)),
-        rhythm=_tensor(rhythm),
-        strange=_tensor(strange),
         ectopic=_tensor(ectopic),
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from bedside.anomaly.baseline import Baseline
+from bedside.anomaly.normal import Normal
 from bedside.errors import ModelError
 from bedside.events import WINDOW_RATE_HZ, WINDOW_SAMPLES, BeatWindow, Score
 
@@ -25,6 +25,9 @@ UNSCORABLE_ERROR = 1000.0
 
 FLAT_MV = 0.01
 """A window with less than this from peak to peak is a flat line."""
+
+UNKNOWN_PREMATURITY_SPREAD = 0.05
+"""How a rhythm varies of which nothing is known."""
 
 Array = NDArray[np.float32]
 
@@ -89,8 +92,10 @@ class Autoencoder:
             ) from error
         return cls(model, str(path))
 
-    def score(self, beats: Sequence[BeatWindow], baseline: Baseline | None) -> list[Score]:
-        """One score a beat, in order; with `baseline`, in units of that patient's own scale.
+    def score(self, beats: Sequence[BeatWindow], normal: Normal | None) -> list[Score]:
+        """One score a beat, in order, measured against what is `normal` for the patient.
+
+        A `Baseline` is a `Normal`; None is a patient of whom nothing is known.
 
         A window that is flat or holds NaN gets `UNSCORABLE_ERROR` and a flat reconstruction: it is
         never normal, and never a number that arithmetic cannot bear.
@@ -103,7 +108,7 @@ class Autoencoder:
         windows_mv[~finite] = 0.0
         early[~finite] = 0.0
         scorable = np.ptp(windows_mv, axis=1) >= FLAT_MV
-        rebuilt_mv, errors = self._run(windows_mv, early, baseline)
+        rebuilt_mv, errors = self._run(windows_mv, early, normal)
         errors = np.nan_to_num(errors, nan=UNSCORABLE_ERROR, posinf=UNSCORABLE_ERROR)
         errors = np.where(scorable, np.minimum(errors, UNSCORABLE_ERROR), UNSCORABLE_ERROR)
         rebuilt_mv[~(scorable & np.isfinite(rebuilt_mv).all(axis=1))] = 0.0
@@ -112,19 +117,16 @@ class Autoencoder:
             for beat, error, rebuilt in zip(beats, errors, rebuilt_mv, strict=True)
         ]
 
-    def _run(
-        self, windows_mv: Array, early: Array, baseline: Baseline | None
-    ) -> tuple[Array, Array]:
+    def _run(self, windows_mv: Array, early: Array, normal: Normal | None) -> tuple[Array, Array]:
         template_mv = np.zeros_like(windows_mv)
         spread_mv = np.zeros_like(windows_mv)
         rhythm = np.zeros((len(early), 2), dtype=np.float32)
         rhythm[:, 0] = early
-        scale = 1.0
-        if baseline is not None:
-            template_mv[:] = baseline.template_mv
-            spread_mv[:] = baseline.spread_mv
-            rhythm[:, 1] = baseline.prematurity_spread
-            scale = baseline.scale
+        rhythm[:, 1] = UNKNOWN_PREMATURITY_SPREAD
+        if normal is not None:
+            template_mv[:] = normal.template_mv
+            spread_mv[:] = normal.spread_mv
+            rhythm[:, 1] = normal.prematurity_spread
         rebuilt_mv, errors = self._session.run(
             ["reconstruction_mv", "error"],
             {
@@ -134,4 +136,4 @@ class Autoencoder:
                 "rhythm": rhythm,
             },
         )
-        return np.array(rebuilt_mv), errors / scale
+        return np.array(rebuilt_mv), np.array(errors)

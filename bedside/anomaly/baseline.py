@@ -2,7 +2,7 @@
 
 The order is: a `Calibration` collects windows; when its time is over it says what it learned
 (`tentative`: template and spreads, no threshold yet) or refuses; the model scores the collected
-windows against that; `accept` sets scale and threshold from these scores.
+windows against that; `accept` sets the threshold from these scores and a false-alarm budget.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bedside.anomaly import budget
+from bedside.anomaly.normal import Normal, learn
 from bedside.errors import BedsideError
 from bedside.events import (
     WINDOW_BEFORE_SAMPLES,
@@ -25,14 +27,13 @@ from bedside.events import (
 )
 
 CALIBRATION_S = 300.0
+ALARMS_PER_DAY = 1.0
 FEWEST_BEATS_PER_MIN = 24
 LEAST_USABLE_FRACTION = 0.7
 MOST_ECTOPIC_FRACTION = 0.2
 LEAST_ALIKE_FRACTION = 0.7
 LEAST_CORRELATION = 0.85
-LEAST_PREMATURITY_SPREAD = 0.02
-THRESHOLD_QUANTILE = 0.9
-THRESHOLD_MARGIN = 1.6
+MOST_STRANGE_FRACTION = 0.15
 
 Array = NDArray[np.float32]
 
@@ -41,26 +42,22 @@ class BaselineError(BedsideError):
     """A stored baseline is damaged, or belongs to another model, bed or session."""
 
 
-@dataclass(frozen=True, eq=False)
-class Baseline:
-    """What is normal for one patient.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Baseline(Normal):
+    """What is normal for the patient of one session in one bed, and from where on a beat is not.
 
-    `template_mv` and `spread_mv` have shape (192,): the median beat and the robust spread around
-    it. `prematurity_spread` is that of 1 − RR / mean RR. A score is divided by `scale`;
-    `threshold` is in the same units and NaN until the baseline is accepted. `created_wall_us` is
-    Unix time in µs, 0 when unknown.
+    `created_wall_us` is Unix time in µs, 0 when unknown. `threshold` is NaN until the baseline is
+    accepted; then `alarms_per_day` is what it was chosen for, and `recall` the share of ventricular
+    beats that it is expected to find.
     """
 
     bed: str
     session: str
     model_version: str
     created_wall_us: int
-    beats: int
-    template_mv: Array
-    spread_mv: Array
-    prematurity_spread: float
-    scale: float = 1.0
     threshold: float = math.nan
+    alarms_per_day: float = math.nan
+    recall: float = math.nan
 
     def to_json(self) -> dict[str, Any]:
         """The baseline as a JSON object: arrays become lists of mV, rounded to 0.1 µV."""
@@ -74,8 +71,9 @@ class Baseline:
             "template_mv": _list(self.template_mv),
             "spread_mv": _list(self.spread_mv),
             "prematurity_spread": self.prematurity_spread,
-            "scale": self.scale,
             "threshold": self.threshold,
+            "alarms_per_day": self.alarms_per_day,
+            "recall": self.recall,
         }
 
     @classmethod
@@ -93,8 +91,9 @@ class Baseline:
                 template_mv=_array(stored["template_mv"]),
                 spread_mv=_array(stored["spread_mv"]),
                 prematurity_spread=_positive(stored["prematurity_spread"]),
-                scale=_positive(stored["scale"]),
                 threshold=_positive(stored["threshold"]),
+                alarms_per_day=_positive(stored["alarms_per_day"]),
+                recall=_positive(stored["recall"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise BaselineError(
@@ -178,30 +177,43 @@ class Calibration:
                 f"Only {alike.mean():.0%} of the beats looked alike: "
                 "calibrate in a quiet stretch of this patient's regular rhythm."
             )
-        apart_mv = np.abs(beats_mv[alike] - template_mv)
-        early = np.array([window.prematurity for window in taught])
+        normal = learn([window for window, same in zip(taught, alike, strict=True) if same])
         return Baseline(
             bed=self.bed,
             session=self.session,
             model_version=model_version,
             created_wall_us=wall_us,
-            beats=len(taught),
-            template_mv=template_mv.astype(np.float32),
-            spread_mv=(1.4826 * np.median(apart_mv, axis=0)).astype(np.float32),
-            prematurity_spread=max(
-                LEAST_PREMATURITY_SPREAD, 1.4826 * float(np.median(np.abs(early)))
-            ),
+            beats=normal.beats,
+            template_mv=normal.template_mv,
+            spread_mv=normal.spread_mv,
+            prematurity_spread=normal.prematurity_spread,
         )
 
 
-def accept(tentative: Baseline, scores: Sequence[Score]) -> Baseline | Refusal:
-    """The baseline with its scale and threshold, from the scores of the beats that taught it."""
+def accept(
+    tentative: Baseline, scores: Sequence[Score], alarms_per_day: float = ALARMS_PER_DAY
+) -> Baseline | Refusal:
+    """The baseline with its threshold, from the scores of the beats that taught it, in order.
+
+    `alarms_per_day` is the budget: how many false `abnormal-beats` alarms a day are bearable.
+    """
     errors = np.array([score.error for score in scores])
     if len(errors) < 2 or not np.isfinite(errors).all():
         return Refusal("The model gave no scores for the calibration: calibrate again.")
-    scale = max(float(np.median(errors)), 1e-6)
-    threshold = THRESHOLD_MARGIN * float(np.quantile(errors, THRESHOLD_QUANTILE)) / scale
-    return replace(tentative, scale=scale, threshold=threshold)
+    strangers = int(np.count_nonzero(~budget.fitting(errors)))
+    if strangers > MOST_STRANGE_FRACTION * len(errors):
+        return Refusal(
+            f"{strangers} of {len(errors)} beats did not fit this patient's usual beat: "
+            "calibrate in a quiet stretch of regular rhythm."
+        )
+    level = budget.calibration_level(errors)
+    threshold = budget.threshold(level, alarms_per_day)
+    return replace(
+        tentative,
+        threshold=threshold,
+        alarms_per_day=alarms_per_day,
+        recall=budget.recall(threshold),
+    )
 
 
 def _teaches(window: BeatWindow) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from bedside.anomaly.baseline import Baseline, learn
+from bedside.anomaly.normal import Normal, learn
 from bedside.events import BeatClass, BeatWindow
 
 REMEMBERED_BEATS = 100
@@ -22,18 +22,18 @@ class Provisional:
     substitute for a calibration.
     """
 
-    baseline: Baseline | None = field(default=None, init=False)
+    normal: Normal | None = field(default=None, init=False)
     _windows: deque[BeatWindow] = field(
         default_factory=lambda: deque(maxlen=REMEMBERED_BEATS), init=False
     )
     _new: int = field(default=0, init=False)
 
     def add(self, window: BeatWindow) -> None:
-        """One more beat; every twentieth normal one renews `baseline`."""
+        """One more beat; every twentieth normal one renews `normal`."""
         if not window.usable or window.beat_class is not BeatClass.NORMAL:
             return
         self._windows.append(window)
         self._new += 1
         if len(self._windows) >= FEWEST_BEATS and self._new >= EVERY_BEATS:
             self._new = 0
-            self.baseline = learn(tuple(self._windows))
+            self.normal = learn(tuple(self._windows))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from bedside.anomaly.baseline import Baseline, Calibration, Refusal, accept
 from bedside.anomaly.episode import EpisodeRule
+from bedside.anomaly.provisional import Provisional
 from bedside.events import (
     BeatScored,
     BeatWindow,
@@ -55,6 +56,7 @@ class BeatScoring:
         self._bed = bed
         self._session = session
         self._model = model
+        self._provisional = Provisional()
         self._episode = EpisodeRule(limits.abnormal_beats, limits.abnormal_of_beats)
         self._awaited: dict[int, _Awaited] = {}
         self._calibration: Calibration | None = None
@@ -68,7 +70,11 @@ class BeatScoring:
             if self._calibration is not None:
                 self._calibration.add(window)
         windows = tuple(window for window, _ in beats)
-        return [ScoreRequest(at_us, windows, self.baseline)] if windows else []
+        known = self.baseline or self._provisional.normal
+        if self.baseline is None:
+            for window in windows:
+                self._provisional.add(window)
+        return [ScoreRequest(at_us, windows, known)] if windows else []
 
     def answer(self, scores: Scores) -> tuple[list[Event], list[Observation]]:
         """Scores came back; the scored beats, and what the episode rule says of them."""

@@ -24,6 +24,9 @@ def demo(
         float, typer.Option(min=0, help="Stop after this many seconds of signal; 0: never.")
     ] = 0.0,
     speed: Annotated[float, typer.Option(min=0.1, max=50, help="Replay this much faster.")] = 1.0,
+    glyphs: Annotated[
+        str, typer.Option(help="Draw with braille, block or ascii (for the Linux console).")
+    ] = "braille",
     record: Annotated[
         Path | None, typer.Option(help="Play this WFDB record instead (path without extension).")
     ] = None,
@@ -46,7 +49,11 @@ def demo(
     from bedside.tui.app import BedsideApp
 
     with Demo(record, speed) as running:
-        BedsideApp(running.station.feed(options.operator())).run()
+        BedsideApp(
+            running.station.feed(options.operator()),
+            glyphs=glyphs,
+            stop_after_s=seconds / speed,
+        ).run()
 
 
 def _wait(seconds: float) -> None:

@@ -62,6 +62,7 @@ def run(
             station.feed(options.operator()),
             glyphs=settings.screen.glyphs,
             seconds_per_screen=settings.screen.sweep_s,
+            stop_after_s=seconds,
         ).run()
     finally:
         station.stop()

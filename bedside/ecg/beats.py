@@ -90,13 +90,11 @@ class BeatClassifier:
         return beat_class
 
     def _nearest(self, window_mv: Float64Array) -> tuple[_Shape | None, float]:
-        best: _Shape | None = None
-        best_likeness = -1.0
-        for shape in self._shapes:
-            likeness = _likeness(window_mv, shape.window_mv)
-            if likeness > best_likeness:
-                best, best_likeness = shape, likeness
-        return best, best_likeness
+        if not self._shapes:
+            return None, 0.0
+        likeness = _likenesses(window_mv, np.array([shape.window_mv for shape in self._shapes]))
+        best = int(np.argmax(likeness))
+        return self._shapes[best], float(likeness[best])
 
     def _usual(self) -> _Shape:
         """The shape that counts as this patient's normal: common, and not found ventricular."""
@@ -112,6 +110,7 @@ class BeatClassifier:
         """What speaks for each class, each about 1 in size, shape (22,)."""
         usual = self._usual()
         normal_mv = usual.window_mv
+        likeness, own_likeness = _likenesses(normal_mv, np.array((window_mv, own.window_mv)))
         intervals = self._intervals_s
         middle_s = median(intervals) if intervals else 0.8
         spread = median(abs(interval - middle_s) for interval in intervals) if intervals else 0.0
@@ -121,12 +120,12 @@ class BeatClassifier:
         slope, normal_slope = np.diff(window_mv[_QRS]), np.diff(normal_mv[_QRS])
         return np.array(
             (
-                2.0 * (1.0 - _likeness(window_mv, normal_mv)),
+                2.0 * (1.0 - likeness),
                 2.0 * (1.0 - _correlation(window_mv[40:160], normal_mv[40:160])),
                 own.weight / total if total > 0.0 else 1.0,
                 own.weight / 10.0 if own.weight < 10.0 else 1.0,
                 3.0 * own.lateness,
-                2.0 * (1.0 - _likeness(own.window_mv, normal_mv)),
+                2.0 * (1.0 - own_likeness),
                 0.0 if own is usual else 1.0,
                 own.ventricular,
                 _log_ratio(swing_mv, normal_swing_mv),
@@ -147,14 +146,16 @@ class BeatClassifier:
         )
 
 
-def _likeness(window_mv: Float64Array, other_mv: Float64Array) -> float:
-    """The best correlation of two QRS complexes within ± 20 ms."""
-    other = other_mv[_QRS] - other_mv[_QRS].mean()
+def _likenesses(window_mv: Float64Array, others_mv: Float64Array) -> Float64Array:
+    """The best correlation of a QRS complex with each of others, (k, 192), within ± 20 ms."""
+    others = others_mv[:, _QRS]
+    others = others - others.mean(axis=1, keepdims=True)
     piece = window_mv[_QRS.start - _LAGS : _QRS.stop + _LAGS]
-    cuts = np.lib.stride_tricks.sliding_window_view(piece, len(other))
-    centred = cuts - cuts.mean(axis=1, keepdims=True)
-    norms = np.sqrt(np.sum(centred * centred, axis=1) * float(other @ other))
-    return float(np.max(centred @ other / np.maximum(norms, 1e-9)))
+    cuts = np.lib.stride_tricks.sliding_window_view(piece, others.shape[1])
+    cuts = cuts - cuts.mean(axis=1, keepdims=True)
+    energy = np.sum(cuts * cuts, axis=1)[:, None] * np.sum(others * others, axis=1)
+    best: Float64Array = np.max(cuts @ others.T / np.sqrt(np.maximum(energy, 1e-18)), axis=0)
+    return best
 
 
 def _correlation(a: Float64Array, b: Float64Array) -> float:

@@ -118,6 +118,7 @@ class SignalChain:
             self.quality = second
         self.rhythm.signal(samples_mv)
         for peak in self._detector.process(samples_mv):
+            self.rhythm.peak(self._start + peak.position)
             self._waiting.append(self._start + peak.position)
             output.peaks.append(self._start + peak.position)
         while self._waiting and self._waiting[0] + _WINDOW_AFTER <= self.position:

@@ -38,6 +38,7 @@ _NEIGHBOURHOOD = 25
 
 _REFRACTORY = 50
 _LEARNING = 2 * _RATE
+_LEARNED_SHARE = 0.5
 _KEPT = 4 * _RATE
 _FLOOR_MV = 0.015
 """An envelope below this is not a beat: the smallest beats, of 0.2 mV, reach 0.03 mV and more."""
@@ -207,24 +208,24 @@ class RPeakDetector:
         return found + self._learned(end)
 
     def _learned(self, now: int) -> list[RPeak]:
-        """After two seconds, set the levels and judge what came meanwhile."""
+        """After two seconds, set the levels; what stood out meanwhile was the beats."""
         if self._learning is None or now < _LEARNING:
             return []
         candidates, self._learning = self._learning, None
-        if candidates:
-            heights = np.array([candidate.height for candidate in candidates])
-            tall = heights >= 0.5 * heights.max()
-            tallest = [
-                candidate for candidate, is_tall in zip(candidates, tall, strict=True) if is_tall
-            ]
-            self._levels.heights = [median(candidate.height for candidate in tallest)]
-            self._levels.sharps = [median(candidate.sharp for candidate in tallest)]
-            self._levels.swings_mv = [median(candidate.swing_mv for candidate in tallest)]
-            self._levels.noise = float(np.median(heights[~tall])) if np.any(~tall) else 0.0
-        found = []
-        for candidate in candidates:
-            found.extend(self._judge(candidate))
-        return found
+        if not candidates:
+            return []
+        least = _LEARNED_SHARE * max(candidate.sharp for candidate in candidates)
+        tall = [candidate for candidate in candidates if candidate.sharp >= least]
+        low = [candidate.height for candidate in candidates if candidate.sharp < least]
+        self._levels.heights = [median(candidate.height for candidate in tall)]
+        self._levels.sharps = [median(candidate.sharp for candidate in tall)]
+        self._levels.swings_mv = [median(candidate.swing_mv for candidate in tall)]
+        self._levels.noise = median(low) if low else 0.0
+        return [
+            self._accept(candidate, 0.0)
+            for candidate in tall
+            if candidate.at - self._last >= _REFRACTORY
+        ]
 
     def _cut(self, at: int) -> _Candidate:
         """Everything that the judgement needs, so that it can also be made later."""

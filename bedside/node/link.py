@@ -292,7 +292,7 @@ def _serve(client: mqtt.Client, wakened: socket.socket) -> None:
         # Otherwise a small publish can wait 40 ms for the acknowledgement of the one before it.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         selector.register(connection, selectors.EVENT_READ)
-        while client.socket() is connection:
+        while client.socket() is not None:
             wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.want_write() else 0)
             selector.modify(connection, wanted)
             undelivered = isinstance(connection, ssl.SSLSocket) and connection.pending()

@@ -12,6 +12,7 @@ from bedside.errors import SettingsError
 from bedside.feed import Feed
 from bedside.tui.glyphs import glyph_set
 from bedside.tui.screens.monitor import MonitorScreen
+from bedside.tui.screens.waiting import WaitingScreen
 
 SECONDS_PER_SCREEN = 8.0
 LEAST_SECONDS, GREATEST_SECONDS = 2.0, 30.0
@@ -36,8 +37,8 @@ class BedsideApp(App[None]):
     """Shows one bed of a feed at a time. It can stall without slowing the station.
 
     `glyphs` is `braille`, `block` or `ascii`; `seconds_per_screen` (2 to 30) is how long the pen
-    takes from left to right. Raises SettingsError for values that are none of these, and for a bed
-    that the feed does not have.
+    takes from left to right; `stop_after_s` ends the app by itself, 0 never. Raises SettingsError
+    for values that are none of these, and for a bed that the feed does not have.
     """
 
     CSS_PATH = "bedside.tcss"
@@ -52,11 +53,10 @@ class BedsideApp(App[None]):
         bed: str | None = None,
         glyphs: str = "braille",
         seconds_per_screen: float = SECONDS_PER_SCREEN,
+        stop_after_s: float = 0.0,
     ) -> None:
         super().__init__()
         beds = feed.beds()
-        if not beds:
-            raise SettingsError("this station has no bed: name one in the configuration")
         if bed is not None and bed not in beds:
             raise SettingsError(f"bed {bed!r} is not here: choose one of {', '.join(beds)}")
         if not LEAST_SECONDS <= seconds_per_screen <= GREATEST_SECONDS:
@@ -65,7 +65,8 @@ class BedsideApp(App[None]):
                 f"choose {LEAST_SECONDS:g} to {GREATEST_SECONDS:g}"
             )
         self._feed = feed
-        self._first_bed = bed or beds[0]
+        self._first_bed = bed or next(iter(beds), None)
+        self._stop_after_s = stop_after_s
         self._glyphs = glyph_set(glyphs)
         self._seconds = seconds_per_screen
 
@@ -74,4 +75,16 @@ class BedsideApp(App[None]):
         self.register_theme(NIGHT)
         self.theme = NIGHT.name
         self.set_class(not self._glyphs.half_blocks, "-ascii")
-        self.push_screen(MonitorScreen(self._feed, self._first_bed, self._glyphs, self._seconds))
+        if self._stop_after_s > 0:
+            self.set_timer(self._stop_after_s, self.exit)
+        if self._first_bed is None:
+            self.push_screen(WaitingScreen(self._feed, self._open))
+        else:
+            self._open(self._first_bed)
+
+    def _open(self, bed: str) -> None:
+        monitor = MonitorScreen(self._feed, bed, self._glyphs, self._seconds)
+        if isinstance(self.screen, WaitingScreen):
+            self.switch_screen(monitor)
+        else:
+            self.push_screen(monitor)

@@ -141,11 +141,8 @@ def _line_when_raised(log: tuple[LogLine, ...], instance: Instance) -> LogLine |
 
 
 def status(snapshot: BedSnapshot, glyphs: GlyphSet, width: int) -> Content:
-    """The top row: bed, links, audio pause, time; link details only where there is room."""
+    """The top row: bed, links, time; link details only where there is room."""
     right = [_span(clock(snapshot.wall_us), "bold")]
-    if snapshot.audio_pause_left_s:
-        paused = f"sound paused {minutes(snapshot.audio_pause_left_s)}"
-        right.insert(0, _span(f"{paused}   ", "bold $warning"))
     right_end = Content("").join(right)
     for shown in ("all", "failed", "none"):
         parts = [_span(f"BED {snapshot.bed.upper()} ", "bold")]

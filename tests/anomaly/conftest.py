@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy import signal
 
 from bedside.anomaly.autoencoder import Autoencoder
 from bedside.events import WINDOW_SAMPLES, BeatClass, BeatWindow
@@ -43,7 +44,7 @@ def make_beats() -> MakeBeats:
         return [
             BeatWindow(
                 sample=1000 + 200 * number,
-                window_mv=(shape_mv + rng.normal(0, noise_mv, WINDOW_SAMPLES)).astype(np.float32),
+                window_mv=(shape_mv + noise_mv * in_band(rng)).astype(np.float32),
                 prematurity=float(rng.normal(0, 0.02)),
                 beat_class=beat_class,
                 usable=usable,
@@ -52,3 +53,10 @@ def make_beats() -> MakeBeats:
         ]
 
     return make
+
+
+def in_band(rng: np.random.Generator) -> np.ndarray:
+    """Noise (192,) of standard deviation 1 in the band that the monitor lets through."""
+    white = rng.normal(0, 1, WINDOW_SAMPLES + 200)
+    noise = signal.sosfilt(signal.butter(2, (0.5, 40.0), "bandpass", fs=250.0, output="sos"), white)
+    return noise[200:] / noise[200:].std()

@@ -114,7 +114,7 @@ def test_a_stored_baseline_comes_back_as_it_was(
         {"version": 2},
         {"threshold": float("nan")},
         {"threshold": -1},
-        {"scale": 0},
+        {"prematurity_spread": 0},
         {"template_mv": [0.0] * 10},
         {"spread_mv": ["a"] * 192},
         {"bed": None, "beats": "many"},

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from bedside.errors import BedsideError, SettingsError
 from bedside.events import BedChanged, BedState, Flags, Priority
+from bedside.feed import LocalFeed, Picture
 from bedside.tui.app import BedsideApp
 from bedside.tui.screens.choice import ChoiceScreen
 from bedside.tui.screens.help import HelpScreen
@@ -181,16 +182,11 @@ async def test_a_without_an_alarm_says_that_there_is_none(bed: PaintedBed) -> No
         assert "nothing to acknowledge" in text(pilot)
 
 
-async def test_p_pauses_the_sound(bed: PaintedBed) -> None:
-    async with monitor(bed) as pilot:
-        await pilot.press("p")
-        assert [name for _, name, _ in bed.asked] == ["pause-sound"]
-
-
 async def test_a_refusal_is_shown_with_its_reason(bed: PaintedBed) -> None:
     bed.refusal = "this screen may only read"
+    bed.raise_alarm("vt", Priority.HIGH, "ventricular tachycardia", "high")
     async with monitor(bed) as pilot:
-        await pilot.press("p")
+        await pilot.press("a")
         assert "refused: this screen may only read" in text(pilot)
 
 
@@ -201,8 +197,9 @@ async def test_a_feed_that_cannot_act_says_why(
         raise BedsideError("the station is away: try again when it is back")
 
     monkeypatch.setattr(bed.feed, "act", broken)
+    bed.raise_alarm("vt", Priority.HIGH, "ventricular tachycardia", "high")
     async with monitor(bed) as pilot:
-        await pilot.press("p")
+        await pilot.press("a")
         assert "the station is away: try again when it is back" in text(pilot)
 
 
@@ -268,8 +265,7 @@ async def test_every_button_does_what_its_key_does(bed: PaintedBed) -> None:
     bed.raise_alarm("vt", Priority.HIGH, "ventricular tachycardia", "high")
     async with monitor(bed, (80, 24)) as pilot:
         await pilot.click("#do-acknowledge")
-        await pilot.click("#do-pause-sound")
-        assert [name for _, name, _ in bed.asked] == ["acknowledge", "pause-sound"]
+        assert [name for _, name, _ in bed.asked] == ["acknowledge"]
         await pilot.click("#do-bed")
         await pilot.click("#choose-discharge")
         assert bed.asked[-1][1] == "discharge"
@@ -304,3 +300,15 @@ def test_an_unknown_bed_is_refused_with_the_known_ones(bed: PaintedBed) -> None:
 def test_a_sweep_that_cannot_be_drawn_is_refused(bed: PaintedBed, seconds: float) -> None:
     with pytest.raises(SettingsError, match="choose 2 to 30"):
         BedsideApp(bed.feed, seconds_per_screen=seconds)
+
+
+async def test_before_any_node_has_spoken_the_screen_says_what_to_do(bed: PaintedBed) -> None:
+    pictures: dict[str, Picture] = {}
+    feed = LocalFeed(pictures, bed._act, lambda: bed.now_us, bed.wall_us)
+    app = BedsideApp(feed)
+    async with app.run_test(size=(100, 30)) as pilot:
+        assert "No node has spoken yet" in str(app.screen.query_one("#waiting").render())
+        pictures[bed.name] = bed.picture
+        while not isinstance(app.screen, MonitorScreen):
+            await pilot.pause(0.02)
+        assert app.screen.bed == bed.name

@@ -201,11 +201,6 @@ def test_a_failed_link_keeps_its_detail_when_room_is_short(bed: PaintedBed) -> N
     assert "250.0 Hz" not in row
 
 
-def test_a_sound_pause_shows_the_time_left(bed: PaintedBed) -> None:
-    paused = replace(snapshot_of(bed), audio_pause_left_s=101.4)
-    assert "sound paused 1:42" in words.status(paused, BRAILLE, 100).plain
-
-
 def test_synthetic_signals_say_so_in_the_title(bed: PaintedBed) -> None:
     synthetic = replace(snapshot_of(bed), synthetic=True)
     assert "SYNTHETIC" in words.trace_title(synthetic, 8, 60).plain

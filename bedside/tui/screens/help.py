@@ -15,7 +15,7 @@ HELP_TEXT = Content.from_markup(
     """\
 [b]Not a medical device.[/b] Not for paced patients: pacing looks like a beat.
 
-[b]a[/b] acknowledge the most urgent alarm   [b]p[/b] pause all sounds for 120 s
+[b]a[/b] acknowledge the most urgent alarm
 [b]c[/b] calibrate to this patient           [b]b[/b] admit, standby, discharge
 [b]n[/b] next bed   [b]?[/b] help   [b]q[/b] quit   [b]esc[/b] close this
 

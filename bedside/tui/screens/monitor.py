@@ -48,7 +48,6 @@ PANES = (
 )
 BUTTONS = (
     ("Acknowledge", "a", "acknowledge"),
-    ("Pause sound", "p", "pause_sound"),
     ("Calibrate", "c", "calibrate"),
     ("Bed", "b", "bed"),
     ("Help", "?", "help"),
@@ -61,7 +60,6 @@ class MonitorScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "acknowledge", "Acknowledge"),
-        Binding("p", "pause_sound", "Pause sound"),
         Binding("c", "calibrate", "Calibrate"),
         Binding("b", "bed", "Bed"),
         Binding("n", "next_bed", "Next bed"),
@@ -216,10 +214,6 @@ class MonitorScreen(Screen[None]):
             return
         title = words.condition_title(instance)
         self._act("acknowledge", {"instance": instance.instance_id}, f"acknowledged: {title}")
-
-    def action_pause_sound(self) -> None:
-        """Pause all sounds for two minutes."""
-        self._act("pause-sound", {}, "sound paused")
 
     def action_calibrate(self) -> None:
         """Ask, then learn this patient's normal anew."""

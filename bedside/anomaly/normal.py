@@ -1,0 +1,48 @@
+"""What is normal for a patient: the usual beat, how it varies, and how the rhythm does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bedside.anomaly.alignment import aligned
+from bedside.events import BeatWindow
+
+LEAST_PREMATURITY_SPREAD = 0.02
+"""A patient whose rhythm seems steadier than this was only watched for too short a time."""
+
+OF_NORMAL = 1.4826
+"""The median absolute deviation times this is the standard deviation of a normal distribution."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Normal:
+    """Learned from `beats` beats of one patient; arrays have shape (192,), in mV.
+
+    `template_mv` is the median beat, `spread_mv` the robust standard deviation around it,
+    `prematurity_spread` that of 1 − RR / mean RR.
+    """
+
+    beats: int
+    template_mv: NDArray[np.float32]
+    spread_mv: NDArray[np.float32]
+    prematurity_spread: float
+
+
+def learn(windows: Sequence[BeatWindow]) -> Normal:
+    """The normal of a patient whose usual beats are `windows`, at least one of them."""
+    beats_mv = np.stack([window.window_mv for window in windows]).astype(np.float64)
+    template_mv = np.median(beats_mv, axis=0)
+    apart_mv = np.abs(beats_mv - aligned(template_mv, beats_mv))
+    early = np.array([window.prematurity for window in windows])
+    return Normal(
+        beats=len(windows),
+        template_mv=template_mv.astype(np.float32),
+        spread_mv=(OF_NORMAL * np.median(apart_mv, axis=0)).astype(np.float32),
+        prematurity_spread=max(
+            LEAST_PREMATURITY_SPREAD, OF_NORMAL * float(np.median(np.abs(early)))
+        ),
+    )

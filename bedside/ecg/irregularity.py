@@ -1,0 +1,35 @@
+"""Whether RR intervals are irregularly irregular, as in atrial fibrillation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bedside.events import Float64Array
+
+FEWEST_INTERVALS = 24
+"""Fewer intervals than this say nothing."""
+
+_STEP = 0.06
+_IRREGULAR_SHARE = 0.55
+_LONGEST_PATTERN = 12
+_PATTERN = 0.45
+
+
+def irregularly_irregular(intervals_s: Float64Array) -> bool:
+    """Judge RR intervals in s, shape (n,), between beats that are not ventricular.
+
+    Irregular: most intervals differ from the one before by more than 6 % of the median. Irregularly
+    so: they do not repeat themselves after any 2 to 12 beats, as they do in breathing and in
+    bigeminy (compare Dash 2009, who asks for the same two with other statistics).
+    """
+    if len(intervals_s) < FEWEST_INTERVALS:
+        return False
+    relative = intervals_s / float(np.median(intervals_s))
+    if float((np.abs(np.diff(relative)) > _STEP).mean()) < _IRREGULAR_SHARE:
+        return False
+    deviation = np.clip(relative - relative.mean(), -0.5, 0.5)
+    power = float(deviation @ deviation)
+    repeats = max(
+        float(deviation[lag:] @ deviation[:-lag]) / power for lag in range(2, _LONGEST_PATTERN + 1)
+    )
+    return repeats < _PATTERN

@@ -1,0 +1,117 @@
+"""Reference beats, scored as the monitor would score them.
+
+The first five minutes calibrate, by the monitor's own beat classes and quality gate and without the
+reference. Where calibration is refused, the beats are scored against the provisional normal and
+measured by the population threshold, as at the bedside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bedside.anomaly.autoencoder import Autoencoder
+from bedside.anomaly.baseline import (
+    ALARMS_PER_DAY,
+    CALIBRATION_S,
+    Baseline,
+    Calibration,
+    Refusal,
+    accept,
+)
+from bedside.anomaly.provisional import EVERY_BEATS, Provisional
+from bedside.ecg.beats import BeatClassifier
+from bedside.events import WINDOW_RATE_HZ, BeatWindow
+from training.datasets import RecordBeats
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredRecord:
+    """A record's beats with their errors (n,), and the threshold that they are measured by.
+
+    `refused` says why the calibration was refused, or nothing; `teaching` (n,) marks the beats of
+    an accepted calibration.
+    """
+
+    beats: RecordBeats
+    errors: NDArray[np.float64]
+    threshold: float
+    baseline: Baseline | None
+    refused: str
+    teaching: NDArray[np.bool_]
+
+    @property
+    def later(self) -> NDArray[np.bool_]:
+        """Which beats (n,) come after the first five minutes."""
+        return self.beats.time_s > CALIBRATION_S
+
+    @property
+    def abnormal(self) -> NDArray[np.bool_]:
+        """Which beats (n,) the monitor would call abnormal."""
+        return self.beats.usable & (self.errors > self.threshold)
+
+
+def beat_windows(beats: RecordBeats) -> list[BeatWindow]:
+    """The beats as the monitor hands them to the autoencoder, with its own classes."""
+    classifier = BeatClassifier()
+    before_s: float | None = None
+    given = []
+    for number, at_s in enumerate(beats.time_s):
+        window_mv = beats.windows_mv[number]
+        rr_s = None if before_s is None else float(at_s - before_s)
+        position = round(at_s * WINDOW_RATE_HZ)
+        called = classifier.classify(position, window_mv.astype(np.float64), rr_s)
+        before_s = at_s
+        given.append(
+            BeatWindow(
+                sample=position,
+                window_mv=window_mv,
+                prematurity=float(beats.prematurity[number]),
+                beat_class=called,
+                usable=bool(beats.usable[number]),
+            )
+        )
+    return given
+
+
+def replay(
+    autoencoder: Autoencoder, beats: RecordBeats, alarms_per_day: float = ALARMS_PER_DAY
+) -> ScoredRecord:
+    """Calibrate on the first five minutes, score everything."""
+    given = beat_windows(beats)
+    calibration = Calibration(beats.record, "replay", started_us=0)
+    for window, at_s in zip(given, beats.time_s, strict=True):
+        if at_s <= CALIBRATION_S:
+            calibration.add(window)
+    learned: Baseline | Refusal = calibration.tentative(autoencoder.version)
+    if isinstance(learned, Baseline):
+        learned = accept(learned, autoencoder.score(calibration.windows, learned), alarms_per_day)
+    teachers = {window.sample for window in calibration.windows}
+    if isinstance(learned, Refusal):
+        return ScoredRecord(
+            beats,
+            _provisional_errors(autoencoder, given),
+            autoencoder.population_threshold,
+            None,
+            learned.reason,
+            np.zeros(len(given), dtype=bool),
+        )
+    errors = np.array([score.error for score in autoencoder.score(given, learned)])
+    teaching = np.array([window.sample in teachers for window in given])
+    return ScoredRecord(beats, errors, learned.threshold, learned, "", teaching)
+
+
+def _provisional_errors(
+    autoencoder: Autoencoder, given: Sequence[BeatWindow]
+) -> NDArray[np.float64]:
+    provisional = Provisional()
+    errors: list[float] = []
+    for start in range(0, len(given), EVERY_BEATS):
+        some = given[start : start + EVERY_BEATS]
+        errors += [score.error for score in autoencoder.score(some, provisional.normal)]
+        for window in some:
+            provisional.add(window)
+    return np.array(errors)
