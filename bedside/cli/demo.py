@@ -48,6 +48,7 @@ def demo(
         return
     from bedside.tui.app import BedsideApp
 
+    options.log_nowhere()
     with Demo(record, speed) as running:
         BedsideApp(
             running.station.feed(options.operator()),

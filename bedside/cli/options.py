@@ -24,6 +24,11 @@ def log_to_stderr() -> None:
     )
 
 
+def log_nowhere() -> None:
+    """No log at all: a line on stderr would write over the screen."""
+    logging.getLogger().addHandler(logging.NullHandler())
+
+
 def log_to(path: Path) -> None:
     """Log into a file, since a screen may not be written over."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from xml.sax.saxutils import escape
 from rich.segment import Segment
 from textual.strip import Strip
 
+from bedside.cli.options import log_nowhere
 from bedside.demo import BED, Demo
 from bedside.tui.app import BedsideApp
 from bedside.tui.words import by_urgency
@@ -138,6 +139,7 @@ async def draw(size: tuple[int, int], wait_for: str) -> str:
 
 def main() -> None:
     """Parse, run, write."""
+    log_nowhere()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--size", default="110x32")
