@@ -48,12 +48,15 @@ from bedside.events import (
 )
 from bedside.limits import Limits
 from bedside.monitor import Monitor
+from bedside.node.wire import MAX_RATE_MHZ, MIN_RATE_MHZ
 from bedside.recording.annotations import write_beats
 from bedside.recording.record_reader import Record, read_record
 
 PIECE_S = 0.2
 TICK_US = 500_000
 NV_PER_LSB = 1000
+LOWEST_RATE_HZ = MIN_RATE_MHZ / 1000
+HIGHEST_RATE_HZ = MAX_RATE_MHZ / 1000
 BED = "record"
 SESSION = "analysis"
 
@@ -112,6 +115,11 @@ def analyze(
     record that cannot be read, ModelError for a model that cannot.
     """
     record = read_record(path, channel)
+    if not LOWEST_RATE_HZ <= record.rate_hz <= HIGHEST_RATE_HZ:
+        raise RecordError(
+            f"The record {path} was sampled at {record.rate_hz:g} Hz: choose one of "
+            f"{LOWEST_RATE_HZ:g} to {HIGHEST_RATE_HZ:g} Hz."
+        )
     model = autoencoder or Autoencoder.load()
     monitor = Monitor(
         BED,
@@ -120,7 +128,7 @@ def analyze(
         state=BedState.ADMITTED,
         session=SESSION,
     )
-    analysis = Analysis(path.name, record.rate_hz, len(record.samples_mv) / record.rate_hz)
+    analysis = Analysis(record.name, record.rate_hz, len(record.samples_mv) / record.rate_hz)
     open_beats: dict[int, Beat] = {}
 
     def take(happened: Input) -> None:

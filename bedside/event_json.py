@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from bedside.events import (
     ActionDone,
     AlarmChanged,
+    AlarmState,
     Beat,
     BeatScored,
     BedChanged,
@@ -17,6 +19,7 @@ from bedside.events import (
     FoundLate,
     Gap,
     Instance,
+    Priority,
     ScoreRequest,
     Vitals,
     Wave,
@@ -123,6 +126,34 @@ def instance_json(instance: Instance) -> dict[str, Any]:
         "text": instance.text,
         "value": _rounded(instance.value, 3),
     }
+
+
+def read_instance(content: Mapping[str, Any]) -> Instance:
+    """The alarm instance of `instance_json`. Raises KeyError or ValueError for what is none.
+
+    When it was acknowledged is not in there: its time is then that of the transition.
+    """
+    at_us = _microseconds(content["at_s"])
+    by = str(content["acknowledged_by"])
+    active_s, ended_s = content["active_s"], content["ended_s"]
+    return Instance(
+        instance_id=str(content["id"]),
+        code=str(content["code"]),
+        priority=Priority(content["priority"]),
+        state=AlarmState(content["state"]),
+        onset_us=_microseconds(content["onset_s"]),
+        at_us=at_us,
+        text=str(content["text"]),
+        value=content["value"],
+        active_us=None if active_s is None else _microseconds(active_s),
+        ended_us=None if ended_s is None else _microseconds(ended_s),
+        acknowledged_us=at_us if by else None,
+        acknowledged_by=by,
+    )
+
+
+def _microseconds(time_s: float) -> int:
+    return round(time_s * 1e6)
 
 
 def _seconds(time_us: int) -> float:

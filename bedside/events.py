@@ -156,12 +156,16 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How something around the monitor fares: `subject` is a link or a part of the station."""
+    """How something around the monitor fares: `subject` is a link or a part of the station.
+
+    `since_us` dates a fault that was noticed later than it began; None: it began with the notice.
+    """
 
     at_us: int
     subject: str
     ok: bool
     detail: str = ""
+    since_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
 """What a face reads of a station, and how it acts on it.
 
 A face (the screen, the headless printer) sees frozen snapshots, pulls samples from a ring at its
-own pace, and sends operator actions back. It decides nothing. `LocalFeed` serves faces in the
-station's process; `remote.RemoteFeed` the same over the station's broker.
+own pace, and sends operator actions back. It decides nothing.
 """
 
 from __future__ import annotations
@@ -306,10 +305,12 @@ class Picture:
             case BedChanged():
                 self._write(wall_us, "", f"{event.state.value} by {event.user}", "", "")
                 self._errors.clear()
+                self._instances.clear()
                 return replace(
                     before,
                     bed_state=event.state,
                     session=event.session,
+                    instances=(),
                     errors=(),
                     abnormal=(),
                     gauge_threshold=None,

@@ -8,21 +8,43 @@ from typing import Any, TextIO
 
 from bedside.event_json import to_json
 from bedside.events import Event
+from bedside.worker import Worker
+
+WAITING_LINES = 5000
 
 
 class Printer:
-    """Prints events as they come; `bed` and the wall time stand in each."""
+    """Prints events as they come, each with its bed and wall time.
+
+    Lines wait in a queue of their own: a reader that stops reading loses lines, which are counted
+    as `lines_lost`, and never holds up the monitor.
+    """
 
     def __init__(self, out: TextIO = sys.stdout) -> None:
         """Print to `out`."""
         self._out = out
+        self._unread = 0
+        self._lines = Worker[str]("printer", self._print, capacity=WAITING_LINES)
+        self._lines.start()
+
+    @property
+    def lines_lost(self) -> int:
+        """Lines that nobody took in time."""
+        return self._lines.overflows + self._unread
 
     def event(self, bed: str, event: Event, wall_us: int) -> None:
-        """One event of a bed."""
+        """One event of a bed. Never blocks."""
         content = to_json(event)
         if content is not None:
-            self.line({"bed": bed, "wall_s": round(wall_us / 1e6, 3)} | content)
+            self._lines.put(json.dumps({"bed": bed, "wall_s": round(wall_us / 1e6, 3)} | content))
 
-    def line(self, content: dict[str, Any]) -> None:
-        """One JSON object on a line of its own."""
-        print(json.dumps(content), file=self._out, flush=True)
+    def finish(self, summary: dict[str, Any]) -> None:
+        """Print what waits, then the summary, as far as somebody still reads."""
+        self._lines.put(json.dumps(summary | {"lines_lost": self.lines_lost}))
+        self._lines.stop()
+
+    def _print(self, line: str) -> None:
+        try:
+            print(line, file=self._out, flush=True)
+        except (OSError, ValueError):
+            self._unread += 1  # whoever read has left

@@ -54,8 +54,8 @@ class Limits:
         """Raise ValueError for a limit that could never be met, or that crosses another."""
         for field in fields(self):
             value = getattr(self, field.name)
-            if not value > 0:
-                raise ValueError(f"{field.name} = {value} must be above 0")
+            if not 0 < value < 1e6:
+                raise ValueError(f"{field.name} = {value} must be above 0 and finite")
         rates = ("extreme_brady_bpm", "brady_bpm", "tachy_bpm", "extreme_tachy_bpm")
         for lower, higher in pairwise(rates):
             if getattr(self, lower) >= getattr(self, higher):

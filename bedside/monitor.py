@@ -66,14 +66,23 @@ class Monitor:
         state: BedState = BedState.DISCHARGED,
         session: str = "",
         baseline: Baseline | None = None,
+        run: str = "",
+        latched: tuple[Instance, ...] = (),
     ) -> None:
-        """A bed as it was left: discharged and unknown, or with its patient and baseline."""
+        """A bed as it was left: discharged and unknown, or with its patient and baseline.
+
+        `run` makes the ids of alarm instances differ between two runs within one session.
+        `latched` are the high alarms of an earlier run that nobody has acknowledged.
+        """
         self.bed = bed
         self.state = state
         self.session = session
         self._model = model
         self._limits = limits or Limits()
-        self._engine = engine.EngineState(prefix=_prefix(session), limits=self._limits)
+        self._run = run
+        self._engine = engine.EngineState(
+            prefix=_prefix(session, run), instances=latched, limits=self._limits
+        )
         self._chain = SignalChain(self._limits)
         self._scoring = BeatScoring(bed, session, model, self._limits, baseline)
         self._batch: Batch | None = None
@@ -105,6 +114,11 @@ class Monitor:
     def finish(self) -> list[Event]:
         """The source has ended: the beats that still waited for the end of their windows."""
         return self._beats(self._chain.flush(), self._heard_us or 0)
+
+    @property
+    def heard_to(self) -> tuple[int, int] | None:
+        """Boot id and index after the newest sample heard, None before the first."""
+        return None if self._batch is None else (self._batch.boot_id, self._batch.end_sample)
 
     def _wall_us(self, at_us: int) -> int:
         """Unix time in µs by the node's clock, 0 while that is not known."""
@@ -354,7 +368,7 @@ class Monitor:
         """The bed changes hands: the next patient inherits nothing."""
         admitted = state is BedState.ADMITTED
         self.session = str(action.arguments.get("session", "")) if admitted else ""
-        self._engine = replace(self._engine, prefix=_prefix(self.session), number=0)
+        self._engine = replace(self._engine, prefix=_prefix(self.session, self._run), number=0)
         self._heard_us = action.at_us
         events = self._pause_analysis(action.at_us)
         self._scoring = BeatScoring(self.bed, self.session, self._model, self._limits)
@@ -384,13 +398,13 @@ def _seconds(arguments: Mapping[str, Any]) -> float | None:
     """The length an action asks for, 0 where it names none, None where it is not usable."""
     try:
         seconds = float(arguments.get("seconds", 0.0))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return seconds if 0.0 <= seconds <= LONGEST_ACTION_S else None
 
 
-def _prefix(session: str) -> str:
-    return f"{session[:6]}-" if session else ""
+def _prefix(session: str, run: str) -> str:
+    return f"{session[:6]}{run}-" if session else ""
 
 
 def _changed(changes: tuple[Instance, ...], at_us: int) -> list[Event]:

@@ -12,12 +12,13 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from pydantic_settings import SettingsError as PydanticSettingsError
 
 from bedside.errors import SettingsError
 from bedside.limits import Limits
@@ -54,8 +55,8 @@ class BrokerSettings(_Section):
                 raise SettingsError(
                     f"others can read {self.password_file}: run chmod 600 {self.password_file}."
                 )
-            return self.password_file.read_text().splitlines()[0].strip()
-        except (OSError, IndexError) as error:
+            return self.password_file.read_text(encoding="utf-8").splitlines()[0].strip()
+        except (OSError, IndexError, UnicodeDecodeError) as error:
             raise SettingsError(
                 f"the broker's password cannot be read from {self.password_file}: "
                 "put it on the first line of that file."
@@ -73,7 +74,12 @@ class StationSettings(_Section):
             Path(os.environ.get("XDG_DATA_HOME", "~/.local/share")).expanduser() / "bedside"
         )
     )
-    """Folder for recordings, baselines, the alarm log and the outbox."""
+    """Folder for recordings, baselines, the alarm log and the outbox; `~` is the user's home."""
+
+    @field_validator("data_dir")
+    @classmethod
+    def _expand(cls, path: Path) -> Path:
+        return path.expanduser()
 
     bed_names: tuple[str, ...] = ("*",)
     """Nodes to serve, as shell patterns; a bed has the name of its node."""
@@ -86,11 +92,68 @@ class RecordingSettings(_Section):
     """Seconds between syncs to disk; a batch is acknowledged to its node after its sync."""
 
 
+class ContactSettings(_Section):
+    """Somebody who is told."""
+
+    name: str = Field(pattern=r"^[a-z0-9-]{1,32}$")
+    """What the configuration and the commands call them: a role, not a person."""
+
+    phone: str = Field(default="", pattern=r"^(\+[1-9][0-9]{6,14})?$")
+    """Telephone number for SMS, with + and country code."""
+
+
+class IotCoreSettings(_Section):
+    """The transport `iot-core`. `bedside cloud provision` prints what belongs here."""
+
+    endpoint: str = ""
+    """Host name of the account's AWS IoT Core endpoint."""
+
+    port: int = Field(default=8883, ge=1, le=65535)
+    """8883, or 443 where a firewall lets nothing else out."""
+
+    thing: str = Field(default="bedside", pattern=r"^[a-z0-9-]{1,32}$")
+    """Name of this monitor in the cloud, and its MQTT client id."""
+
+    certificate_file: Path = Path("/etc/bedside/cloud/certificate.pem")
+    """This monitor's certificate."""
+
+    key_file: Path = Path("/etc/bedside/cloud/private.key")
+    """Its private key, mode 0600."""
+
+    ca_file: Path | None = None
+    """The endpoint's certificate authority; without it the system's own are trusted."""
+
+    acknowledge_key_file: Path | None = None
+    """A key that signs acknowledgements from afar, mode 0600; without it there are none."""
+
+
+class WebhookSettings(_Section):
+    """The transport `webhook`."""
+
+    url: str = Field(default="", repr=False)
+    """Where alerts are posted; https, except on loopback."""
+
+    key_file: Path = Path("/etc/bedside/webhook.key")
+    """A key of at least 32 characters that signs each post, mode 0600."""
+
+
+TransportName = Literal["log", "iot-core", "webhook"]
+
+
 class AlertSettings(_Section):
     """What leaves the building."""
 
-    transport: Literal["log"] = "log"
-    """How an alert leaves: `log` writes it to the service's log."""
+    transports: tuple[TransportName, ...] = Field(default=("log",), min_length=1)
+    """How an alert leaves; each one goes to the first that takes it."""
+
+    contacts: tuple[ContactSettings, ...] = Field(default=(), max_length=3)
+    """Who is told, in this order: the next one when nobody acknowledged in time."""
+
+    most_per_minute: int = Field(default=10, ge=2, le=100)
+    """Messages that may leave singly; what is more becomes a digest."""
+
+    iot_core: IotCoreSettings = IotCoreSettings()
+    webhook: WebhookSettings = WebhookSettings()
 
 
 class ScreenSettings(_Section):
@@ -126,7 +189,23 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the file, so that a service's unit can override it."""
+        """What it is built with, and nothing else."""
+        return (init_settings,)
+
+
+class _FromEnvironment(Settings):
+    """Settings over which the environment wins, so that a service's unit can override a file."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment, then the file."""
         return env_settings, init_settings
 
 
@@ -145,7 +224,9 @@ def load(path: Path | None = None) -> Settings:
             raise SettingsError(f"{path} is not valid TOML: {error}.") from error
         _check_limits(path, content)
     try:
-        return Settings(**content)
+        return _FromEnvironment(**content)
+    except PydanticSettingsError as error:
+        raise SettingsError(f"the environment: {error}.".replace("\n", " ")) from error
     except ValidationError as error:
         raise SettingsError(_sentence(path, error)) from error
 

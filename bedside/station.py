@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bedside import station_topics
@@ -20,17 +21,22 @@ from bedside.anomaly.autoencoder import Autoencoder
 from bedside.anomaly.baseline import Baseline, BaselineError
 from bedside.anomaly.scoring import ModelFacts
 from bedside.delivery.alert import Alert
-from bedside.delivery.outbox import Outbox, Transport
+from bedside.delivery.delivery import DeliveryStep
+from bedside.delivery.transport import Transport
+from bedside.dispatch import Dispatch
 from bedside.errors import BedsideError, RecordError
+from bedside.event_json import instance_json, read_instance
 from bedside.events import (
     Action,
     ActionDone,
+    AlarmState,
     Batch,
     BedState,
     Event,
     Health,
     Input,
     Instance,
+    Priority,
     ScoreRequest,
     Scores,
 )
@@ -41,13 +47,15 @@ from bedside.recording import bed_file
 from bedside.recording.bed_file import BedFile
 from bedside.recording.recorder import Recorder, SyncError
 from bedside.settings import Settings
-from bedside.ward import Answer, Ports, SequenceRanges, Ward
+from bedside.ward import Answer, LogEntry, Ports, SequenceRanges, Ward
 from bedside.worker import Worker
 
 _log = logging.getLogger(__name__)
 
 TICK_S = 0.5
 TROUBLE_SHOWN_S = 10.0
+UNLOGGED_ROWS = 10_000
+NOTICED_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,24 +87,7 @@ class _Stored:
 class _Delivered:
     """A step of an alert's delivery."""
 
-    instance_id: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Followed:
-    """An alarm instance changed: its alert shall know."""
-
-    bed: str
-    instance: Instance
-
-
-@dataclass(frozen=True, slots=True)
-class _LogRow:
-    """A row for the alarm log."""
-
-    kind: str
-    content: dict[str, Any]
+    step: DeliveryStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +127,9 @@ class Station:
         self._beds_folder = folder / "beds"
         self._recorder = Recorder(folder / "recordings", settings.recording.sync_every_s)
         self._alarm_log = AlarmLog(folder / "alarms.sqlite")
-        self._outbox = Outbox(folder / "outbox.sqlite", transport)
-        self._delivery_clear: bool | None = None
+        self._dispatch = Dispatch(folder / "outbox.sqlite", transport, settings.alerts, self)
         self._stopping = False
+        self._unlogged: deque[LogEntry] = deque(maxlen=UNLOGGED_ROWS)
         self._troubles = 0
         self._last_trouble_us: int | None = None
         self._make_workers()
@@ -148,10 +139,10 @@ class Station:
             Ports(
                 score=lambda bed, request: self._scorer.put((bed, request)),
                 record=self._disk.put,
-                log=lambda kind, content: self._disk.put(_LogRow(kind, content)),
+                log=self._disk.put,
                 keep=lambda bed, content: self._disk.put(_Kept(bed, content)),
-                alert=self._delivery.put,
-                follow=lambda bed, instance: self._delivery.put(_Followed(bed, instance)),
+                alert=self._dispatch.put,
+                follow=self._dispatch.follow,
                 publish=lambda *message: self._link.publish(*message),
                 show=on_event,
                 now_us=self.now_us,
@@ -164,8 +155,9 @@ class Station:
 
     def start(self) -> None:
         """Start every thread and the link to the broker."""
-        for worker in (self._analysis, self._scorer, self._disk, self._delivery):
+        for worker in (self._analysis, self._scorer, self._disk):
             worker.start()
+        self._dispatch.start()
         self._link.start()
 
     def stop(self) -> None:
@@ -174,15 +166,15 @@ class Station:
         name = self._settings.station.name
         self._link.publish(*station_topics.state_message(name, up=False, beds=()))
         self._link.stop()
-        for worker in (self._analysis, self._scorer, self._disk, self._delivery):
+        for worker in (self._analysis, self._scorer, self._disk):
             if not worker.stop():
                 _log.error("%s did not end in time", worker.name)
+        self._dispatch.stop()
         try:
             self._recorder.sync(self.now_us() / 1e6, at_once=True)
         finally:
             self._recorder.close()
             self._alarm_log.close()
-            self._outbox.close()
 
     def admit(self, bed: str, baseline: Baseline | None = None) -> None:
         """Put a patient into a bed before the start, with a baseline that came with them."""
@@ -227,8 +219,9 @@ class Station:
         """What was counted since the start."""
         failures = {
             worker.name: worker.failures + worker.overflows
-            for worker in (self._analysis, self._scorer, self._disk, self._delivery)
+            for worker in (self._analysis, self._scorer, self._disk)
         }
+        failures["delivery"] = self._dispatch.failures
         return self.ward.counts.summary() | {"failures": failures}
 
     # ── construction ──────────────────────────────────────────────────────────────────────────
@@ -247,21 +240,13 @@ class Station:
             capacity=2000,
             failed=lambda error: self._unwell("model", error),
         )
-        self._disk = Worker[Batch | _LogRow | _Kept](
+        self._disk = Worker[Batch | LogEntry | _Kept](
             "disk",
             self._store,
             capacity=20_000,
             every_s=min(1.0, self._settings.recording.sync_every_s) / max(1.0, self._speed),
             idle=self._sync,
             failed=lambda error: self._unwell("disk", error),
-        )
-        self._delivery = Worker[Alert | _Followed](
-            "delivery",
-            self._deliver,
-            capacity=1000,
-            every_s=0.2,
-            idle=self._drain,
-            failed=lambda error: self._unwell("delivery", error),
         )
 
     def _make_link(self) -> Link:
@@ -299,7 +284,33 @@ class Station:
                 except BaselineError as error:
                     _log.warning("%s", error)
                     baseline = None
-            self.ward.open_bed(name, kept, self._recorder.stored(name), baseline)
+            self.ward.open_bed(
+                name, kept, self._recorder.stored(name), baseline, latched=self._latched(name)
+            )
+
+    def _latched(self, bed: str) -> tuple[Instance, ...]:
+        """High alarms of an earlier run that nobody acknowledged; the others end in the log.
+
+        Whether their cause lasts nobody knows: if it does, it alarms anew.
+        """
+        latched = []
+        for row in self._alarm_log.open_instances(bed):
+            instance = read_instance(row.payload)
+            ended = replace(
+                instance,
+                state=AlarmState.ENDED,
+                onset_us=0,
+                at_us=0,
+                active_us=0,
+                ended_us=0,
+                text=f"{instance.text} (before the restart)",
+            )
+            if instance.priority is Priority.HIGH and instance.acknowledged_us is None:
+                latched.append(ended)
+            if row.payload["ended_s"] is None:
+                content = instance_json(ended) | {"bed": bed}
+                self._alarm_log.append("alarm", content, self.wall_us(), 0)
+        return tuple(latched)
 
     # ── the broker's thread ───────────────────────────────────────────────────────────────────
 
@@ -341,7 +352,15 @@ class Station:
     def _broker_changed(self, connected: bool, detail: str) -> None:
         if self._stopping:
             return
-        self._well("broker", connected, "" if connected else detail)
+        if connected:
+            self._well("broker", True)
+            return
+        # The client notices a silent broker late: the fault is as old as the last message.
+        heard_s = self._link.last_message_monotonic_s
+        ago_s = 0.0 if heard_s is None else min(time.monotonic() - heard_s, NOTICED_WITHIN_S)
+        now_us = self.now_us()
+        since_us = max(0, now_us - round(ago_s * self._speed * 1e6))
+        self._analysis.put(_Taken("", Health(now_us, "broker", False, detail, since_us)))
 
     # ── the analysis thread ───────────────────────────────────────────────────────────────────
 
@@ -357,7 +376,7 @@ class Station:
             case _Stored():
                 self.ward.not_stored(item.ranges)
             case _Delivered():
-                self.ward.delivered(item.instance_id, item.state)
+                self.ward.delivered(item.step)
 
     def _tick(self) -> None:
         troubles = self._analysis.failures + self._analysis.overflows
@@ -388,7 +407,7 @@ class Station:
         self._analysis.put(_Taken(bed, Scores(self.now_us(), scores, request.purpose)))
         self._well("model", True)
 
-    def _store(self, item: Batch | _LogRow | _Kept) -> None:
+    def _store(self, item: Batch | LogEntry | _Kept) -> None:
         match item:
             case Batch():
                 try:
@@ -397,14 +416,21 @@ class Station:
                     lost = {(item.node, item.boot_id): [(item.sequence, item.sequence)]}
                     self._analysis.put(_Stored(lost, safe=False))
                     raise
-            case _LogRow():
-                self._alarm_log.append(
-                    item.kind, item.content, wall_us=self.wall_us(), at_us=self.now_us()
-                )
+            case LogEntry():
+                self._unlogged.append(item)
+                self._write_log()
             case _Kept():
                 bed_file.save(self._beds_folder / f"{item.bed}.json", item.content)
 
+    def _write_log(self) -> None:
+        """Append what is not in the alarm log yet, in order; what fails is tried again."""
+        while self._unlogged:
+            row = self._unlogged[0]
+            self._alarm_log.append(row.kind, row.content, row.wall_us, row.at_us)
+            self._unlogged.popleft()
+
     def _sync(self) -> None:
+        self._write_log()
         try:
             ranges = self._recorder.sync(self.now_us() / 1e6)
         except SyncError as error:
@@ -414,20 +440,29 @@ class Station:
             self._analysis.put(_Stored(ranges))
             self._well("disk", True)
 
-    def _deliver(self, item: Alert | _Followed) -> None:
-        match item:
-            case Alert():
-                self._outbox.commit(item, time.monotonic())
-                self._drain()
-            case _Followed():
-                self._outbox.follow(item.bed, item.instance)
+    # ── what becomes of alerts, on any thread ─────────────────────────────────────────────────
 
-    def _drain(self) -> None:
-        reason = ""
-        for result in self._outbox.drain(time.monotonic()):
-            self._analysis.put(_Delivered(result.instance_id, result.state.value))
-            reason = result.reason
-        clear = self._outbox.pending() == 0
-        if clear != self._delivery_clear:
-            self._delivery_clear = clear
-            self._well("delivery", clear, reason)
+    def stepped(self, step: DeliveryStep) -> None:
+        """A delivery made a step."""
+        self._analysis.put(_Delivered(step))
+
+    def health(self, subject: str, ok: bool, detail: str) -> None:
+        """How the delivery or its link fares."""
+        self._well(subject, ok, detail)
+
+    def acknowledged(self, alert: Alert, by: str) -> None:
+        """Somebody far away took an alert on: its alarm is acknowledged too."""
+
+        def answer(done: ActionDone) -> None:
+            if not done.done:
+                _log.warning("alert %s of %s: %s", alert.alert_id, by, done.reason)
+
+        if alert.instance_id:
+            self.act(
+                alert.bed,
+                secrets.token_hex(8),
+                f"{by} from afar",
+                "acknowledge",
+                {"instance": alert.instance_id},
+                answer,
+            )

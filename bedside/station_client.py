@@ -11,7 +11,7 @@ from typing import Any
 
 from bedside import station_topics
 from bedside.errors import LinkError
-from bedside.node.link import Link
+from bedside.node.link import Link, check
 from bedside.settings import Settings
 
 ANSWER_S = 5.0
@@ -29,6 +29,7 @@ class StationClient:
         self._listed: set[str] | None = None
         self._beds: dict[str, dict[str, Any]] = {}
         self._answers: dict[str, tuple[bool, str]] = {}
+        self._deliveries: queue.Queue[dict[str, Any]] = queue.Queue()
         station = settings.station.name
         self._link = Link(
             settings.broker.host,
@@ -41,6 +42,7 @@ class StationClient:
                 station_topics.state_topic(station),
                 station_topics.bed_topic(station, "+", "state"),
                 station_topics.result_topic(station, "+", self._user),
+                station_topics.delivery_topic(station),
             ),
             on_message=lambda topic, payload: self._messages.put((topic, payload)),
             on_state=lambda connected, _: self._connected.put(connected),
@@ -49,6 +51,13 @@ class StationClient:
     def __enter__(self) -> StationClient:
         """Connect. Raises LinkError when the broker is away or the station is down."""
         broker = self._settings.broker
+        check(
+            broker.host,
+            broker.port,
+            username=broker.username,
+            password=broker.password(),
+            ca_file=broker.ca_file,
+        )
         self._link.start()
         deadline_s = time.monotonic() + ANSWER_S
         try:
@@ -92,19 +101,37 @@ class StationClient:
             topic, payload = self._messages.get(timeout=max(0.0, timeout_s))
         except queue.Empty:
             return False
-        content = station_topics.read(payload)
+        try:
+            content = station_topics.read(payload)
+            self._take(topic, content)
+        except (ValueError, KeyError, TypeError):
+            return True  # not from a station: as good as silence
+        return True
+
+    def _take(self, topic: str, content: dict[str, Any]) -> None:
         if topic == station_topics.state_topic(self._settings.station.name):
             self._listed = set(content["beds"]) if content["up"] else None
+        elif topic == station_topics.delivery_topic(self._settings.station.name):
+            self._deliveries.put(content)
         elif "id" in content:
             self._answers[content["id"]] = (bool(content["done"]), str(content["reason"]))
         else:
             self._beds[content["bed"]] = content
-        return True
 
-    def act(self, bed: str, name: str, arguments: Mapping[str, Any]) -> tuple[bool, str]:
+    def delivery_step(self, timeout_s: float) -> dict[str, Any] | None:
+        """The next step of any alert's delivery, None when there is none in time."""
+        deadline_s = time.monotonic() + timeout_s
+        while self._deliveries.empty():
+            if not self._hear(deadline_s - time.monotonic()):
+                return None
+        return self._deliveries.get()
+
+    def act(
+        self, bed: str, name: str, arguments: Mapping[str, Any], action_id: str = ""
+    ) -> tuple[bool, str]:
         """Ask for an action and wait for its answer: done, or why not. Raises LinkError."""
         station = self._settings.station.name
-        action_id = uuid.uuid4().hex
+        action_id = action_id or uuid.uuid4().hex
         self._link.publish(
             station_topics.action_topic(station, bed, self._user),
             station_topics.action_payload(action_id, name, arguments),

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bedside.delivery.delivery import DeliveryStep
 from bedside.errors import LinkError
 from bedside.event_json import instance_json
 from bedside.events import ActionDone
@@ -41,6 +42,27 @@ def state_message(station: str, *, up: bool, beds: Iterable[str]) -> tuple[str, 
 def bed_topic(station: str, bed: str, what: str) -> str:
     """A topic of one bed: `state` or `events`."""
     return f"{_ROOT}/{station}/bed/{bed}/{what}"
+
+
+def delivery_topic(station: str) -> str:
+    """Every step of every alert's delivery."""
+    return f"{_ROOT}/{station}/delivery"
+
+
+def delivery_json(step: DeliveryStep, wall_us: int, connected: bool | None) -> dict[str, Any]:
+    """A step of a delivery; `connected` is the transport's link, None where it has none."""
+    return {
+        "version": VERSION,
+        "alert": step.alert_id,
+        "bed": step.bed,
+        "instance": step.instance_id,
+        "state": step.state.value,
+        "contact": step.contact,
+        "attempt": step.attempt,
+        "reason": step.reason,
+        "connected": connected,
+        "wall_us": wall_us,
+    }
 
 
 def action_topic(station: str, bed: str, user: str) -> str:
@@ -102,7 +124,8 @@ def read_action(payload: bytes, wall_s: float) -> tuple[str, str, dict[str, Any]
     if not isinstance(arguments, dict) or not 1 <= len(action_id) <= 64:
         raise ValueError("an action needs an id and an object of arguments")
     age_s = abs(wall_s - float(content["wall_s"]))
-    old = f"the action came {age_s:.0f} s late: ask again" if age_s > ACTION_AGE_S else ""
+    late = "the action came too late, or a clock is wrong: ask again"
+    old = "" if age_s <= ACTION_AGE_S else late
     return action_id, name, arguments, old
 
 

@@ -20,7 +20,8 @@ from bedside.alarms.surroundings import Surroundings
 from bedside.anomaly.baseline import Baseline
 from bedside.anomaly.scoring import ModelFacts
 from bedside.counts import Counts
-from bedside.delivery.alert import Alert, alert_of
+from bedside.delivery.alert import Alert, alert_of, test_alert, test_id
+from bedside.delivery.delivery import DeliveryState, DeliveryStep
 from bedside.event_json import to_json
 from bedside.events import (
     Action,
@@ -57,12 +58,22 @@ REMEMBERED_ACTIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
+class LogEntry:
+    """A row for the alarm log; `wall_us` and `at_us` are those of what happened."""
+
+    kind: str
+    content: dict[str, Any]
+    wall_us: int
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ports:
     """Where things go that leave the ward. Each returns at once; False says that it was refused."""
 
     score: Callable[[str, ScoreRequest], bool]
     record: Callable[[Batch], bool]
-    log: Callable[[str, dict[str, Any]], bool]
+    log: Callable[[LogEntry], bool]
     keep: Callable[[str, BedFile], bool]
     alert: Callable[[Alert], bool]
     follow: Callable[[str, Instance], bool]
@@ -102,7 +113,8 @@ class Ward:
         self._ports = ports
         self._titles = titles or {}
         self._beds: dict[str, _Bed] = {}
-        self._surroundings = Surroundings(f"s{secrets.token_hex(2)}-", settings.limits)
+        self._run = secrets.token_hex(2)
+        self._surroundings = Surroundings(f"station{self._run}-", settings.limits)
         self._notifications = Notifications()
         self._health: dict[str, Health] = {}
         self._said_beds: set[str] | None = None
@@ -119,6 +131,7 @@ class Ward:
         stored: Mapping[int, list[tuple[int, int]]] | None = None,
         baseline: Baseline | None = None,
         user: str = "the station, as it was before",
+        latched: tuple[Instance, ...] = (),
     ) -> None:
         """A bed as it was left: its patient, what its recording holds, and its baseline.
 
@@ -127,8 +140,16 @@ class Ward:
         state = BedState.DISCHARGED if kept is None else kept.state
         session = "" if kept is None else kept.session
         limits = self._settings.limits
+        latched = () if state is BedState.DISCHARGED else latched
         monitor = Monitor(
-            name, self._model, limits, state=state, session=session, baseline=baseline
+            name,
+            self._model,
+            limits,
+            state=state,
+            session=session,
+            baseline=baseline,
+            run=self._run,
+            latched=latched,
         )
         picture = Picture(name, self._titles.get(name, ""), (limits.brady_bpm, limits.tachy_bpm))
         late = LateReview(name, self._model, limits)
@@ -137,6 +158,8 @@ class Ward:
         self.pictures[name] = picture
         if state is not BedState.DISCHARGED:
             picture.apply(BedChanged(0, state, session, user), self._ports.wall_us())
+        for instance in (*latched, *self._surroundings.instances):
+            picture.apply(AlarmChanged(instance.at_us, instance), self._ports.wall_us())
         self._calibrated(bed, baseline)
 
     # ── inputs ────────────────────────────────────────────────────────────────────────────────
@@ -153,6 +176,7 @@ class Ward:
         if arrival.kind is ArrivalKind.DUPLICATE:
             self.counts.duplicates += 1
         if not self._ports.record(batch):
+            self._disk_is_behind()
             bed.stream.not_stored(batch.boot_id, batch.sequence, batch.sequence)
         if arrival.kind is ArrivalKind.LIVE:
             self._step(batch.node, batch)
@@ -166,7 +190,9 @@ class Ward:
         match happened:
             case Health():
                 self._health[happened.subject] = happened
-                self._emit("", self._surroundings.step(happened))
+                # A link that is away is shown; what alarms is an alert that cannot leave.
+                if happened.subject != "cloud":
+                    self._emit("", self._surroundings.step(happened))
                 if happened.subject == "broker":
                     self._said_beds = None
                     for bed in self._beds:
@@ -215,10 +241,20 @@ class Ward:
             bed.picture.set_links(self._links(bed))
             self._publish_bed(name, bed)
 
-    def delivered(self, instance_id: str, state: str) -> None:
+    def delivered(self, step: DeliveryStep) -> None:
         """An alert's delivery made a step: it stands beside its alarm in every picture."""
-        for picture in self.pictures.values():
-            picture.set_delivery(instance_id, state)
+        wall_us = self._ports.wall_us()
+        for picture in self.pictures.values() if step.instance_id else ():
+            picture.set_delivery(step.instance_id, step.state.value)
+        link = self._health.get("cloud")
+        content = station_topics.delivery_json(step, wall_us, None if link is None else link.ok)
+        topic = station_topics.delivery_topic(self._settings.station.name)
+        self._ports.publish(topic, json.dumps(content).encode(), 1, False)
+        first = step.attempt <= 1
+        if step.state is not DeliveryState.SENT and (
+            step.state is not DeliveryState.FAILED or first
+        ):
+            self._ports.log(LogEntry("delivery", content, wall_us, self._ports.now_us()))
 
     # ── steps ─────────────────────────────────────────────────────────────────────────────────
 
@@ -229,6 +265,8 @@ class Ward:
         events: list[Event]
         if action.action_id in self._done:
             events = [_refused(action, "this action was done already")]
+        elif action.name == "test-alert":
+            events = [self._test_alert(name, action)]
         elif self._surroundings.knows(str(action.arguments.get("instance", ""))):
             events = self._surroundings.step(action)
             name = ""
@@ -257,8 +295,7 @@ class Ward:
                 case AlarmChanged(instance=instance):
                     self._alarm_changed(name, instance, wall_us)
                 case FoundLate():
-                    content = to_json(event) or {}
-                    self._ports.log("found-late", content | {"bed": name, "wall_us": wall_us})
+                    self._log("found-late", name, event, wall_us)
                 case BedChanged() | CalibrationChanged() if bed is not None:
                     self._bed_changed(name, bed, event, wall_us)
                 case _:
@@ -276,15 +313,14 @@ class Ward:
         for leaving in notifications.changed(instance):
             self._alert(name, leaving)
         self._ports.follow(name or self._settings.station.name, instance)
-        content = to_json(AlarmChanged(instance.at_us, instance)) or {}
-        self._ports.log("alarm", content | {"bed": name, "wall_us": wall_us})
+        self._log("alarm", name, AlarmChanged(instance.at_us, instance), wall_us)
 
     def _bed_changed(
         self, name: str, bed: _Bed, event: BedChanged | CalibrationChanged, wall_us: int
     ) -> None:
-        content = to_json(event) or {}
-        self._ports.log("bed", content | {"bed": name, "wall_us": wall_us})
+        self._log("bed", name, event, wall_us)
         if isinstance(event, BedChanged):
+            bed.late.forget()
             if event.session != bed.session:
                 self._calibrated(bed, None)
             bed.session = event.session
@@ -293,7 +329,20 @@ class Ward:
         else:
             return
         stored = None if bed.baseline is None else bed.baseline.to_json()
-        self._ports.keep(name, BedFile(bed.monitor.state, bed.session, stored))
+        if not self._ports.keep(name, BedFile(bed.monitor.state, bed.session, stored)):
+            self._disk_is_behind()
+
+    def _log(self, kind: str, name: str, event: Event, wall_us: int) -> None:
+        """A row for the alarm log, stamped now, with the newest sample of the bed."""
+        content = (to_json(event) or {}) | {"bed": name}
+        heard_to = self._beds[name].monitor.heard_to if name else None
+        if heard_to is not None:
+            content |= {"boot_id": heard_to[0], "sample": heard_to[1]}
+        if not self._ports.log(LogEntry(kind, content, wall_us, event.at_us)):
+            self._disk_is_behind()
+
+    def _disk_is_behind(self) -> None:
+        self.take("", Health(self._ports.now_us(), "disk", False, "the disk cannot keep up"))
 
     def _calibrated(self, bed: _Bed, baseline: Baseline | None) -> None:
         bed.baseline = baseline
@@ -311,9 +360,19 @@ class Ward:
             self._ports.wall_us(),
             None if vitals is None else vitals.heart_rate_bpm,
         )
-        self.delivered(instance.instance_id, "queued")
         if not self._ports.alert(alert):
             self.take("", Health(self._ports.now_us(), "delivery", False, "queue full"))
+
+    def _test_alert(self, name: str, action: Action) -> ActionDone:
+        contact = action.arguments.get("contact", 1)
+        known = max(1, len(self._settings.alerts.contacts))
+        if not isinstance(contact, int) or not 1 <= contact <= known:
+            return _refused(action, f"contacts are numbered from 1 to {known}")
+        bed = name if name in self._beds else self._settings.station.name
+        alert = test_alert(test_id(action.action_id), bed, self._ports.wall_us(), contact)
+        if not self._ports.alert(alert):
+            return _refused(action, "too many alerts wait")
+        return ActionDone(action.at_us, action.action_id, action.user, True)
 
     # ── what screens elsewhere hear ───────────────────────────────────────────────────────────
 
@@ -336,11 +395,12 @@ class Ward:
         age_s = bed.picture.snapshot(self._ports.now_us(), 0).age_s
         node = None if age_s == float("inf") else age_s < NODE_SILENT_S
         links = [LinkState("node", node)]
+        cloud = self._health.get("cloud")
         for name, subject in (
             ("broker", "broker"),
             ("analysis", "analysis"),
             ("disk", "disk"),
-            ("cloud", "delivery"),
+            ("cloud", "delivery" if cloud is None or cloud.ok else "cloud"),
         ):
             health = self._health.get(subject)
             links.append(

@@ -7,8 +7,9 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
+Work = ParamSpec("Work")
 Item = TypeVar("Item")
 
 _log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ class Worker(Generic[Item]):
         *,
         capacity: int,
         every_s: float = 0.5,
-        idle: Callable[[], None] | None = None,
+        idle: Callable[[], None] = lambda: None,
         failed: Callable[[BaseException], None] | None = None,
     ) -> None:
         """A worker that is not yet running."""
@@ -89,14 +90,11 @@ class Worker(Generic[Item]):
                 continue
             if item is None:
                 return
-            taken = item
-            self._guard(lambda taken=taken: self._handle(taken))  # type: ignore[misc]
+            self._guard(self._handle, item)
 
-    def _guard(self, work: Callable[[], None] | None) -> None:
-        if work is None:
-            return
+    def _guard(self, work: Callable[Work, None], *args: Work.args, **kwargs: Work.kwargs) -> None:
         try:
-            work()
+            work(*args, **kwargs)
         # A fault in one item must not end the thread: it is counted, logged and shown instead.
         except Exception as error:  # noqa: BLE001
             self.failures += 1

@@ -1,4 +1,4 @@
-"""A real Mosquitto on a loopback port of its own, which tests may kill."""
+"""A real Mosquitto on a loopback port of its own, which tests may freeze and kill."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ import pytest
 
 
 class Mosquitto:
-    """The broker as a process; `kill` is SIGKILL, and `start` brings it back on the same port."""
+    """The broker as a process; `kill` is SIGKILL, and `start` brings it back on the same port.
 
-    def __init__(self, folder: Path) -> None:
+    `more` are further lines of its configuration.
+    """
+
+    def __init__(self, folder: Path, more: str = "allow_anonymous true\n") -> None:
         program = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin")
         if program is None:
             pytest.skip("needs Mosquitto: apt install mosquitto")
@@ -24,7 +27,7 @@ class Mosquitto:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         self._config = folder / "mosquitto.conf"
-        self._config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
+        self._config.write_text(f"listener {self.port} 127.0.0.1\n{more}")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -40,6 +43,17 @@ class Mosquitto:
                 return
             except OSError:
                 assert time.monotonic() < give_up_s, "Mosquitto did not start"
+
+    def freeze(self) -> None:
+        """As a link that takes everything and answers nothing."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def kill(self) -> None:
         if self._process is not None:

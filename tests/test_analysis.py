@@ -93,6 +93,23 @@ def test_an_unreadable_record_is_refused_in_one_sentence(tmp_path: Path, name: s
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize("rate_hz", [50, 2000])
+def test_a_rate_that_no_node_has_is_refused(tmp_path: Path, rate_hz: int) -> None:
+    np.zeros(5000, dtype="<i2").tofile(tmp_path / "odd.dat")
+    (tmp_path / "odd.hea").write_text(f"odd 1 {rate_hz} 5000\nodd.dat 16 200 16 0 0 0 0 II\n")
+    with pytest.raises(RecordError, match="100 to 1000 Hz"):
+        analysis.analyze(tmp_path / "odd")
+
+
+def test_the_trend_is_drawn_in_plain_text(bundled: Analysis) -> None:
+    from bedside.plots import trend
+
+    drawn = trend(bundled)
+    assert "heart rate" in drawn
+    assert "\x1b" not in drawn
+    assert len(drawn.splitlines()) >= 20
+
+
 def test_beats_of_a_record_at_another_rate_are_reported_at_its_own_samples(
     ecg_data: Path, tmp_path: Path
 ) -> None:

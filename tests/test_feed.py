@@ -125,12 +125,14 @@ def test_the_last_abnormal_beat_stays_while_normal_ones_follow() -> None:
     assert snapshot.last_abnormal.error == 1.0
 
 
-def test_a_new_patient_starts_with_an_empty_gauge() -> None:
+def test_a_new_patient_starts_with_an_empty_gauge_and_no_alarm() -> None:
     picture = Picture("bed-1")
+    picture.apply(instance(1, Priority.HIGH, AlarmState.ENDED, active_us=1, ended_us=2), 0)
     window = np.zeros(192, dtype=np.float32)
     picture.apply(BeatScored(1, 1, 1.0, 1.5, 1.5, True, window, window), 1)
     picture.apply(BedChanged(2, BedState.ADMITTED, "next", "nurse"), 2)
     snapshot = picture.snapshot(0, 0)
     assert snapshot.errors == ()
+    assert snapshot.instances == ()
     assert snapshot.last_abnormal is None
     assert snapshot.session == "next"

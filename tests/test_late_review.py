@@ -35,3 +35,23 @@ def test_a_healthy_stretch_that_comes_late_is_not_mentioned() -> None:
     review = LateReview("bed-1", MODEL, Limits())
     late = [review.heard(batch) for batch in batches(real, flags=Flags.REPLAYED)]
     assert not any(late)
+
+
+def test_each_stretch_is_looked_through_by_itself() -> None:
+    arrest = np.concatenate((read_record(BUNDLED).samples_mv[:1500], np.zeros(1500)))
+    review = LateReview("bed-1", MODEL, Limits())
+    codes = []
+    for stretch in range(2):
+        first = stretch * 900_000
+        for batch in batches(arrest, first_sample=first, first_sequence=first // 50):
+            codes += [each.code for each in review.heard(batch)]
+    assert codes == ["asystole", "asystole"]
+
+
+def test_a_node_whose_clock_is_absurd_gets_no_time() -> None:
+    arrest = np.concatenate((read_record(BUNDLED).samples_mv[:1500], np.zeros(1500)))
+    review = LateReview("bed-1", MODEL, Limits())
+    found = [
+        each for batch in batches(arrest) for each in review.heard(replace(batch, wall_us=2**62))
+    ]
+    assert [each.found_wall_us for each in found] == [0]

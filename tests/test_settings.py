@@ -48,6 +48,7 @@ def test_the_environment_wins_over_the_file(
         ("[recording]\nsync_every_s = '10 min'\n", "recording.sync_every_s"),
         ("[limits]\ntachy_bpm = '2 Hz'\n", "limits.tachy_bpm"),
         ("[limits]\nasystole_s = -1\n", "limits.asystole_s"),
+        ("[limits]\nasystole_s = inf\n", "limits.asystole_s"),
         ("[broker]\nport = 99999\n", "broker.port"),
         ("[screen]\nglyphs = 'emoji'\n", "screen.glyphs"),
         ("[brokr]\nhost = 'x'\n", "broker"),
@@ -76,6 +77,17 @@ def test_a_file_that_is_not_toml_is_refused(tmp_path: Path, content: bytes) -> N
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         settings.load(tmp_path / "nowhere.toml")
+
+
+def test_a_demo_is_not_led_astray_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEDSIDE_BROKER__HOST", "hospital")
+    assert settings.Settings().broker.host == "127.0.0.1"
+
+
+def test_a_senseless_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEDSIDE_BROKER", "foo")
+    with pytest.raises(SettingsError):
+        settings.load()
 
 
 def test_a_password_that_others_can_read_is_refused(tmp_path: Path) -> None:

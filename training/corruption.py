@@ -1,4 +1,4 @@
-"""Normal beats made strange on purpose, in seven ways, and real noise."""
+"""Normal beats made strange on purpose, in six ways, and real noise."""
 
 from __future__ import annotations
 
@@ -14,18 +14,16 @@ _R = WINDOW_BEFORE_SAMPLES
 
 
 def corrupt(beats: Array, strangers: Array, rng: np.random.Generator) -> Array:
-    """`beats` (n, 192) in patient amplitudes, each stretched, inverted, shifted, bumped or scaled,
-    or fused with or replaced by one of `strangers` (n, 192), another patient's beats.
+    """`beats` (n, 192) in patient amplitudes, each stretched, inverted, shifted, bumped, scaled or
+    replaced by one of `strangers` (n, 192), another patient's beats.
     """
     strange = np.empty_like(beats)
     kinds = (_stretched, _inverted, _shifted, _bumped, _scaled)
-    kind = rng.integers(len(kinds) + 2, size=len(beats))
+    kind = rng.integers(len(kinds) + 1, size=len(beats))
     for number, make in enumerate(kinds):
         strange[kind == number] = make(beats[kind == number], rng)
-    foreign = strangers * rng.uniform(0.6, 1.8, (len(beats), 1))
-    share = np.where(kind == len(kinds), rng.uniform(0.3, 0.7, len(beats)), 1.0)[:, None]
-    other = kind >= len(kinds)
-    strange[other] = (share * foreign + (1 - share) * beats)[other]
+    swapped = kind == len(kinds)
+    strange[swapped] = strangers[swapped] * rng.uniform(0.6, 1.8, (int(swapped.sum()), 1))
     return strange
 
 

@@ -186,13 +186,15 @@ def require_no_shared_patient(train: Iterable[str], test: Iterable[str]) -> None
 def prematurity(beat_time_s: NDArray[np.float64]) -> NDArray[np.float64]:
     """1 − RR / mean of up to eight RR intervals before it, for beats at `beat_time_s` (n,).
 
+    An interval counts as at most 1.5 of their median: after a pause nothing is early.
+
     Zero for the first two beats: nothing is known yet.
     """
     early = np.zeros(len(beat_time_s))
     rr_s = np.diff(beat_time_s)
     for beat in range(2, len(beat_time_s)):
         before = rr_s[max(0, beat - 1 - RR_BEFORE) : beat - 1]
-        early[beat] = 1.0 - rr_s[beat - 1] / before.mean()
+        early[beat] = 1.0 - rr_s[beat - 1] / np.minimum(before, 1.5 * np.median(before)).mean()
     return early
 
 

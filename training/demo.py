@@ -24,6 +24,8 @@ from training.datasets import DataError
 RECORDS = Path(__file__).parents[1] / "bedside" / "simulator" / "records"
 BED = "demo"
 SESSION = "demo"
+ALARMS_PER_DAY = 50.0
+"""A loose budget: a demo of minutes is to show beats that are called abnormal."""
 
 
 def beats_of(record: Path) -> list[BeatWindow]:
@@ -49,7 +51,7 @@ def write_baseline(record: Path = RECORDS / "208", path: Path | None = None) -> 
     tentative = calibration.tentative(autoencoder.version)
     if isinstance(tentative, Refusal):
         raise DataError(f"{record} teaches no baseline: {tentative.reason}")
-    baseline = accept(tentative, autoencoder.score(calibration.windows, tentative))
+    baseline = accept(tentative, autoencoder.score(calibration.windows, tentative), ALARMS_PER_DAY)
     if isinstance(baseline, Refusal):
         raise DataError(f"{record} teaches no baseline: {baseline.reason}")
     path.write_text(json.dumps(baseline.to_json(), indent=1) + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -31,16 +32,19 @@ def export(
 ) -> None:
     """Write the network to `path`, with a batch dimension that is free."""
     sample = tuple(torch.from_numpy(part) for part in example_inputs(3))
-    torch.onnx.export(
-        network.eval(),
-        sample,
-        str(path),
-        input_names=list(INPUTS),
-        output_names=list(OUTPUTS),
-        dynamic_axes={name: {0: "beats"} for name in (*INPUTS, *OUTPUTS)},
-        opset_version=OPSET,
-        dynamo=False,
-    )
+    with warnings.catch_warnings():
+        # torch's newer exporter needs a further package for the same graph.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network.eval(),
+            sample,
+            str(path),
+            input_names=list(INPUTS),
+            output_names=list(OUTPUTS),
+            dynamic_axes={name: {0: "beats"} for name in (*INPUTS, *OUTPUTS)},
+            opset_version=OPSET,
+            dynamo=False,
+        )
     model = onnx.load(str(path))
     onnx.helper.set_model_props(
         model,

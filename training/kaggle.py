@@ -7,7 +7,7 @@ checked to be one.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +44,11 @@ class Rows:
             )
         if len(self.labels) != len(self.beats):
             raise DataError(f"{len(self.beats)} heartbeats have {len(self.labels)} labels.")
+
+    def thinned(self, most: int) -> Rows:
+        """At most about `most` rows: every so many-eth of them, in order."""
+        step = max(1, round(len(self.labels) / most))
+        return Rows(self.beats[::step], self.labels[::step])
 
 
 def read_rows(path: Path, allowed: frozenset[int] | None = None) -> Rows:
@@ -90,3 +95,11 @@ def _row(cells: list[str], where: str, allowed: frozenset[int]) -> tuple[list[fl
             f"{where}: the last column is {label:g}, no label of this file ({expected})."
         )
     return beat, int(label)
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """All rows of several files, in order."""
+    return Rows(
+        np.concatenate([part.beats for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+    )

@@ -9,7 +9,6 @@ twice, so that what the label did can be read off.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -206,22 +205,3 @@ def table(runs: dict[str, Run]) -> str:
 def as_json(runs: dict[str, Run]) -> dict[str, Any]:
     """All outcomes for `metrics.json`."""
     return {name: [asdict(one) for one in run.outcomes] for name, run in runs.items()}
-
-
-def draw_rebuilt(run: Run, title: str, path: Path) -> None:
-    """Three normal and three abnormal test rows with what was made of them, as a PNG."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 5), layout="constrained")
-    axes = figure.subplots(2, 3)
-    for row, is_abnormal in enumerate((False, True)):
-        some = np.flatnonzero(run.abnormal == is_abnormal)[
-            :: max(1, (run.abnormal == is_abnormal).sum() // 3)
-        ]
-        for axis, number in zip(axes[row], some[:3], strict=False):
-            axis.plot(run.shown[number], label="beat")
-            axis.plot(run.rebuilt[number], label="rebuilt")
-            axis.set_title("abnormal" if is_abnormal else "normal", fontsize=9)
-    axes[0, 0].legend(fontsize=8)
-    figure.suptitle(title)
-    figure.savefig(path, dpi=90)

@@ -27,15 +27,15 @@ class Config:
     """One experiment; `training/config.toml` holds the one that made the shipped model."""
 
     seed: int = 1
-    steps: int = 2500
+    steps: int = 1500
     batch: int = 128
     learning_rate: float = 2e-3
-    corrupted: float = 0.45
-    ectopic: float = 0.25
+    corrupted: float = 0.4
+    ectopic: float = 0.3
     unknown_patient: float = 0.1
     noise: float = 0.3
     channels: tuple[int, int, int] = (16, 24, 32)
-    latent: int = 8
+    latent: int = 12
 
 
 @dataclass(frozen=True, eq=False)

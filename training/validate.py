@@ -25,7 +25,10 @@ from training.replay import ScoredRecord, replay
 from training.train import Config, train
 
 FOLDS = 3
-TAIL_LEVELS = 6
+POPULATION_THRESHOLD = 0.12
+"""The threshold for patients without a baseline."""
+
+TAIL_LEVELS = 12
 """How many of the highest levels of all hours the power law of the tail is fitted to."""
 
 
@@ -45,11 +48,11 @@ def training_parts(folder: Path, records: Sequence[str]) -> list[RecordBeats]:
     return mitdb + nsrdb
 
 
-def as_autoencoder(network: Network, population_threshold: float = 0.12) -> Autoencoder:
+def as_autoencoder(network: Network) -> Autoencoder:
     """The network as the runtime would load it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fold.onnx"
-        export(network, path, population_threshold=population_threshold, training_data="fold")
+        export(network, path, population_threshold=POPULATION_THRESHOLD, training_data="fold")
         return Autoencoder.load(path)
 
 

@@ -14,6 +14,8 @@ from bedside.limits import Limits
 
 Changes = tuple[Instance, ...]
 
+_RANK = {Priority.HIGH: 0, Priority.MEDIUM: 1, Priority.LOW: 2}
+
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
@@ -35,20 +37,28 @@ class EngineState:
 
 
 def observe(state: EngineState, seen: Observation, at_us: int) -> tuple[EngineState, Changes]:
-    """A rule reports whether its cause is present. Raises KeyError for an unknown code."""
+    """A rule reports whether its cause is present. Raises KeyError for an unknown code.
+
+    A cause that has become graver than its instance ends it and begins a new one: a new sound.
+    """
     condition = CONDITIONS[seen.code]
     current = state.open_instance(seen.code)
     if not seen.present:
         return (state, ()) if current is None else _end(state, current, at_us)
     if state.suspended and not condition.technical:
         return state, ()
+    priority = seen.priority or condition.priority
+    if current is not None and _RANK[priority] < _RANK[current.priority]:
+        state, ended = _end(state, current, at_us)
+        state, begun = observe(state, seen, at_us)
+        return state, (*ended, *begun)
     due = at_us - seen.onset_us >= condition.delay_s(state.limits) * 1e6
     if current is None:
         number = state.number + 1
         instance = Instance(
             instance_id=f"{state.prefix}{number}",
             code=seen.code,
-            priority=seen.priority or condition.priority,
+            priority=priority,
             state=AlarmState.ACTIVE if due else AlarmState.PENDING,
             onset_us=seen.onset_us,
             at_us=at_us,

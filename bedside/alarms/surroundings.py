@@ -14,6 +14,7 @@ from bedside.events import (
     AlarmChanged,
     Event,
     Health,
+    Instance,
     Observation,
     Priority,
     Tick,
@@ -28,6 +29,7 @@ class _Subject:
     priority: Priority | None = None
 
 
+# The graver cause of a code stands before the lesser one.
 _SUBJECTS = {
     "analysis": _Subject("analysis-stalled", "analysis cannot keep up"),
     "broker": _Subject("broker-away", "broker away"),
@@ -64,29 +66,37 @@ class Surroundings:
                     ),
                 ]
 
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        """The station's alarms that are not finished, oldest first."""
+        return self._engine.instances
+
     def knows(self, instance_id: str) -> bool:
         """Whether an instance is one of the station's own."""
         return any(i.instance_id == instance_id for i in self._engine.instances)
 
     def _heard(self, health: Health) -> list[Event]:
-        subject = _SUBJECTS[health.subject]
+        code = _SUBJECTS[health.subject].code
         if health.ok:
             self._failing.pop(health.subject, None)
+        elif health.subject in self._failing:
+            since_us = self._failing[health.subject].since_us
+            self._failing[health.subject] = replace(health, since_us=since_us)
         else:
-            since = self._failing.get(health.subject, health)
-            self._failing[health.subject] = replace(health, at_us=since.at_us)
-        causes = [f for name, f in self._failing.items() if _SUBJECTS[name].code == subject.code]
-        cause = causes[0] if causes else health
-        words = _SUBJECTS[cause.subject]
-        self._engine, changes = engine.observe(
-            self._engine,
-            Observation(
-                subject.code,
-                present=bool(causes),
-                onset_us=cause.at_us,
-                text=f"{words.words}: {cause.detail}" if cause.detail else words.words,
+            since_us = health.at_us if health.since_us is None else health.since_us
+            self._failing[health.subject] = replace(health, since_us=since_us)
+        causes = [name for name in _SUBJECTS if name in self._failing]
+        cause = next((name for name in causes if _SUBJECTS[name].code == code), None)
+        if cause is None:
+            seen = Observation(code, present=False, onset_us=health.at_us)
+        else:
+            failing, words = self._failing[cause], _SUBJECTS[cause]
+            seen = Observation(
+                code,
+                present=True,
+                onset_us=failing.since_us or 0,
+                text=f"{words.words}: {failing.detail}" if failing.detail else words.words,
                 priority=words.priority,
-            ),
-            health.at_us,
-        )
+            )
+        self._engine, changes = engine.observe(self._engine, seen, health.at_us)
         return [AlarmChanged(health.at_us, instance) for instance in changes]

@@ -46,7 +46,7 @@ class Autoencoder:
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
         try:
-            self._session = onnxruntime.InferenceSession(
+            self.session = onnxruntime.InferenceSession(
                 model, options, providers=["CPUExecutionProvider"]
             )
         # onnxruntime raises its own classes, all of them straight from Exception.
@@ -54,7 +54,7 @@ class Autoencoder:
             raise ModelError(
                 f"The model {name} is damaged or not an ONNX file: install bedside again."
             ) from error
-        facts = self._session.get_modelmeta().custom_metadata_map
+        facts = self.session.get_modelmeta().custom_metadata_map
         try:
             if facts["format"] != FORMAT:
                 raise ValueError(facts["format"])
@@ -127,7 +127,7 @@ class Autoencoder:
             template_mv[:] = normal.template_mv
             spread_mv[:] = normal.spread_mv
             rhythm[:, 1] = normal.prematurity_spread
-        rebuilt_mv, errors = self._session.run(
+        rebuilt_mv, errors = self.session.run(
             ["reconstruction_mv", "error"],
             {
                 "window_mv": windows_mv,

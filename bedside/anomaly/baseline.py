@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bedside.anomaly import budget
-from bedside.anomaly.normal import Normal, learn
+from bedside.anomaly.normal import Normal, alike, learn
 from bedside.errors import BedsideError
 from bedside.events import (
-    WINDOW_BEFORE_SAMPLES,
     WINDOW_SAMPLES,
     BeatClass,
     BeatWindow,
@@ -31,8 +30,6 @@ ALARMS_PER_DAY = 1.0
 FEWEST_BEATS_PER_MIN = 24
 LEAST_USABLE_FRACTION = 0.7
 MOST_ECTOPIC_FRACTION = 0.2
-LEAST_ALIKE_FRACTION = 0.7
-LEAST_CORRELATION = 0.85
 MOST_STRANGE_FRACTION = 0.15
 
 Array = NDArray[np.float32]
@@ -145,8 +142,9 @@ class Calibration:
 
     @property
     def windows(self) -> tuple[BeatWindow, ...]:
-        """The beats to score against the tentative baseline: usable and not ectopic."""
-        return tuple(window for window in self._windows if _teaches(window))
+        """The beats that teach, which are also the ones to score: usable, normal and alike."""
+        normal = [w for w in self._windows if w.usable and w.beat_class is BeatClass.NORMAL]
+        return tuple(alike(normal)) if normal else ()
 
     def tentative(self, model_version: str, wall_us: int = 0) -> Baseline | Refusal:
         """Template and spreads without a threshold, or why they cannot be learned."""
@@ -162,22 +160,14 @@ class Calibration:
                 f"Only {len(usable)} usable beats came in {self.seconds:.0f} s, "
                 f"{math.ceil(fewest)} are needed: check the electrodes and calibrate again."
             )
-        taught = [window for window in usable if _teaches(window)]
+        taught = self.windows
         ectopic = len(usable) - len(taught)
-        if ectopic > MOST_ECTOPIC_FRACTION * len(usable) or len(taught) < fewest / 2:
+        if ectopic > MOST_ECTOPIC_FRACTION * len(usable):
             return Refusal(
-                f"{ectopic} of {len(usable)} beats were ectopic: "
+                f"{ectopic} of {len(usable)} beats were ectopic or early: "
                 "calibrate in a stretch of this patient's regular rhythm."
             )
-        beats_mv = np.stack([window.window_mv for window in taught]).astype(np.float64)
-        template_mv = np.median(beats_mv, axis=0)
-        alike = _correlation(beats_mv, template_mv) >= LEAST_CORRELATION
-        if alike.mean() < LEAST_ALIKE_FRACTION:
-            return Refusal(
-                f"Only {alike.mean():.0%} of the beats looked alike: "
-                "calibrate in a quiet stretch of this patient's regular rhythm."
-            )
-        normal = learn([window for window, same in zip(taught, alike, strict=True) if same])
+        normal = learn(taught)
         return Baseline(
             bed=self.bed,
             session=self.session,
@@ -214,18 +204,6 @@ def accept(
         alarms_per_day=alarms_per_day,
         recall=budget.recall(threshold),
     )
-
-
-def _teaches(window: BeatWindow) -> bool:
-    return window.usable and window.beat_class is BeatClass.NORMAL
-
-
-def _correlation(beats_mv: NDArray[np.float64], template_mv: NDArray[np.float64]) -> Any:
-    core = slice(WINDOW_BEFORE_SAMPLES - 25, WINDOW_BEFORE_SAMPLES + 38)
-    beats = beats_mv[:, core] - beats_mv[:, core].mean(axis=1, keepdims=True)
-    template = template_mv[core] - template_mv[core].mean()
-    norm = np.linalg.norm(beats, axis=1) * np.linalg.norm(template)
-    return (beats @ template) / np.maximum(norm, 1e-9)
 
 
 def _list(values: Array) -> list[float]:

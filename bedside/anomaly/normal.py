@@ -9,10 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bedside.anomaly.alignment import aligned
-from bedside.events import BeatWindow
+from bedside.events import WINDOW_BEFORE_SAMPLES, BeatWindow
 
 LEAST_PREMATURITY_SPREAD = 0.02
 """A patient whose rhythm seems steadier than this was only watched for too short a time."""
+
+QRS = slice(WINDOW_BEFORE_SAMPLES - 25, WINDOW_BEFORE_SAMPLES + 38)
+LEAST_LIKENESS = 0.85
+"""The least correlation with the usual QRS complex of a beat that teaches."""
 
 OF_NORMAL = 1.4826
 """The median absolute deviation times this is the standard deviation of a normal distribution."""
@@ -32,6 +36,21 @@ class Normal:
     prematurity_spread: float
 
 
+def alike(windows: Sequence[BeatWindow]) -> list[BeatWindow]:
+    """The beats whose QRS complex is like that of most of them.
+
+    It does not trust the beat classes: an ectopic beat that was taken for a normal one teaches
+    nothing either.
+    """
+    beats_mv = np.stack([window.window_mv for window in windows]).astype(np.float64)
+    template_mv = aligned(np.median(beats_mv, axis=0), beats_mv)
+    beats_qrs, template_qrs = _centred(beats_mv[:, QRS]), _centred(template_mv[:, QRS])
+    norm = np.linalg.norm(beats_qrs, axis=1) * np.linalg.norm(template_qrs, axis=1)
+    likeness = (beats_qrs * template_qrs).sum(axis=1) / np.maximum(norm, 1e-9)
+    same = likeness >= LEAST_LIKENESS
+    return [window for window, one in zip(windows, same, strict=True) if one]
+
+
 def learn(windows: Sequence[BeatWindow]) -> Normal:
     """The normal of a patient whose usual beats are `windows`, at least one of them."""
     beats_mv = np.stack([window.window_mv for window in windows]).astype(np.float64)
@@ -46,3 +65,8 @@ def learn(windows: Sequence[BeatWindow]) -> Normal:
             LEAST_PREMATURITY_SPREAD, OF_NORMAL * float(np.median(np.abs(early)))
         ),
     )
+
+
+def _centred(pieces: NDArray[np.float64]) -> NDArray[np.float64]:
+    centred: NDArray[np.float64] = pieces - pieces.mean(axis=1, keepdims=True)
+    return centred

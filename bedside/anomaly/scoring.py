@@ -22,6 +22,12 @@ from bedside.events import (
 )
 from bedside.limits import Limits
 
+MOST_AWAITED = 1000
+"""Beats that may wait for a score; while the model fails, the oldest are forgotten."""
+
+SCORES_WITHIN_S = 30.0
+"""How long a calibration waits for the scores of its beats."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
@@ -61,10 +67,14 @@ class BeatScoring:
         self._awaited: dict[int, _Awaited] = {}
         self._calibration: Calibration | None = None
         self._retry = False
+        self._seconds = 0.0
         self._tentative: Baseline | None = None
+        self._asked_us = 0
 
     def ask(self, beats: list[tuple[BeatWindow, int]], at_us: int) -> list[Event]:
         """Ask for the scores of beats, each with the time of its R peak in µs."""
+        while len(self._awaited) > MOST_AWAITED:
+            del self._awaited[next(iter(self._awaited))]
         for window, time_us in beats:
             self._awaited[window.sample] = _Awaited(window, time_us, self.baseline)
             if self._calibration is not None:
@@ -118,23 +128,22 @@ class BeatScoring:
 
     def calibrate(self, seconds: float, retry: bool, at_us: int) -> list[Event]:
         """Collect beats for `seconds`; with `retry`, again after each refusal."""
-        self._retry = retry
+        self._retry, self._seconds = retry, seconds
         self._calibration = Calibration(self._bed, self._session, at_us, seconds)
         return [CalibrationChanged(at_us, "running", f"{seconds:.0f} s")]
 
     def advance(self, at_us: int, wall_us: int) -> list[Event]:
         """Time goes on: a calibration whose time is over asks for its scores, or is refused."""
+        if self._tentative is not None and at_us - self._asked_us > SCORES_WITHIN_S * 1e6:
+            self._tentative = None
+            return self._refuse(Refusal("The model gave no scores: see its alarm."), at_us)
         if self._calibration is None or not self._calibration.complete(at_us):
             return []
         calibration, self._calibration = self._calibration, None
         learned = calibration.tentative(self._model.version, wall_us)
         if isinstance(learned, Refusal):
-            if self._retry:
-                self._calibration = Calibration(
-                    self._bed, self._session, at_us, calibration.seconds
-                )
-            return [CalibrationChanged(at_us, "refused", learned.reason)]
-        self._tentative = learned
+            return self._refuse(learned, at_us)
+        self._tentative, self._asked_us = learned, at_us
         return [ScoreRequest(at_us, calibration.windows, learned, "calibration")]
 
     def _accept(self, scores: Scores) -> list[Event]:
@@ -143,7 +152,12 @@ class BeatScoring:
         tentative, self._tentative = self._tentative, None
         accepted = accept(tentative, scores.scores)
         if isinstance(accepted, Refusal):
-            return [CalibrationChanged(scores.at_us, "refused", accepted.reason)]
+            return self._refuse(accepted, scores.at_us)
         self.baseline = accepted
         self._episode.reset()
         return [CalibrationChanged(scores.at_us, "accepted", baseline=accepted)]
+
+    def _refuse(self, refusal: Refusal, at_us: int) -> list[Event]:
+        if self._retry:
+            self._calibration = Calibration(self._bed, self._session, at_us, self._seconds)
+        return [CalibrationChanged(at_us, "refused", refusal.reason)]

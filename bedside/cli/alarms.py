@@ -9,7 +9,7 @@ import typer
 
 from bedside import settings
 from bedside.cli import options
-from bedside.cli.bed import act
+from bedside.errors import BedsideError
 from bedside.station_client import StationClient
 
 group = typer.Typer(no_args_is_help=True, help="Alarms: acknowledge them, list them.")
@@ -29,17 +29,23 @@ def ack(
 ) -> None:
     """Acknowledge an alarm of a running station."""
     with StationClient(settings.load(config), options.operator()) as client:
-        waiting = [
-            (bed, alarm["id"], alarm["text"])
+        waiting = {
+            alarm["id"]: (bed, alarm["text"])
             for bed, state in client.beds().items()
             for alarm in state["alarms"]
             if not alarm["acknowledged_by"] and instance in (None, alarm["id"])
-        ]
-    if instance is not None and not waiting:
-        waiting = [("station", instance, instance)]
-    for bed, instance_id, text in waiting:
-        act(bed, "acknowledge", {"instance": instance_id}, config)
-        typer.echo(f"Acknowledged: {text} ({instance_id}).")
+        }
+        refusals = []
+        for instance_id, (bed, text) in waiting.items():
+            done, reason = client.act(bed, "acknowledge", {"instance": instance_id})
+            if done:
+                typer.echo(f"Acknowledged: {text} ({instance_id}).")
+            else:
+                refusals.append(reason)
+    if refusals:
+        raise BedsideError(f"The station refused: {'; '.join(refusals)}.")
+    if not waiting and instance is not None:
+        raise BedsideError(f"No alarm {instance} waits: bedside bed list shows those that do.")
     if not waiting:
         typer.echo("No alarm waits for an acknowledgement.")
 
@@ -57,7 +63,7 @@ def show(
         typer.echo("The alarm log is empty.")
         return
     log = AlarmLog(path)
-    for row in log.rows()[-rows:]:
+    for row in reversed(log.latest(rows)):
         content = row.payload
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(row.wall_us / 1e6))
         words = content.get("text") or content.get("reason") or ""

@@ -44,7 +44,7 @@ def demo(
         printer = Printer()
         with Demo(record, speed, printer.event) as running:
             _wait(seconds / speed)
-        printer.line(running.station.summary())
+        printer.finish(running.station.summary())
         return
     from bedside.tui.app import BedsideApp
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bedside import __version__
-from bedside.cli import alarms, analyze, bed, demo, run_command, simulate
+from bedside.cli import alarms, analyze, bed, cloud, demo, run_command, simulate, test_alert
 from bedside.errors import BedsideError
 
 app = typer.Typer(
@@ -22,6 +22,8 @@ simulate.add_to(app)
 analyze.add_to(app)
 bed.add_to(app)
 alarms.add_to(app)
+test_alert.add_to(app)
+cloud.add_to(app)
 
 
 def _version(wanted: bool) -> None:

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from bedside.errors import SettingsError
+
 Config = Annotated[
     Path | None, typer.Option("--config", help="The configuration file, bedside.toml.")
 ]
@@ -31,12 +33,17 @@ def log_nowhere() -> None:
 
 def log_to(path: Path) -> None:
     """Log into a file, since a screen may not be written over."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(
-        filename=path,
-        level=logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        logging.basicConfig(
+            filename=path,
+            level=logging.WARNING,
+            format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"The log {path} cannot be written ({error.strerror}): set station.data_dir."
+        ) from error
 
 
 def operator() -> str:

@@ -27,7 +27,7 @@ def run(
     ] = 0.0,
 ) -> None:
     """Serve the beds whose nodes speak on the configured broker."""
-    from bedside.delivery.log_transport import LogTransport
+    from bedside.alert_transport import alert_transport
     from bedside.headless import Printer
     from bedside.node.link import check
     from bedside.station import Station
@@ -44,18 +44,18 @@ def run(
     if headless:
         options.log_to_stderr()
         printer = Printer()
-        station = Station(settings, LogTransport(), on_event=printer.event)
+        station = Station(settings, alert_transport(settings.alerts), on_event=printer.event)
         station.start()
         try:
             _until_stopped(seconds)
         finally:
             station.stop()
-        printer.line(station.summary())
+        printer.finish(station.summary())
         return
     from bedside.tui.app import BedsideApp
 
     options.log_to(settings.station.data_dir / "bedside.log")
-    station = Station(settings, LogTransport())
+    station = Station(settings, alert_transport(settings.alerts))
     station.start()
     try:
         BedsideApp(

@@ -31,7 +31,8 @@ class Alert:
     """One message about one alarm instance; `alert_id` is the same on every attempt.
 
     `text` is the alarm in words, `wall_us` the Unix time in µs at which it became active (0 while
-    the clock is not set). `still_active` is set on a late attempt, `test` on a test.
+    the clock is not set). `contact` counts the contacts of the escalation from 1. `still_active` is
+    set on a late attempt, `test` on a test. A digest stands for the alerts `members`.
     """
 
     alert_id: str
@@ -44,6 +45,8 @@ class Alert:
     instance_id: str
     test: bool = False
     still_active: bool = False
+    contact: int = 1
+    members: tuple[str, ...] = ()
 
     def message(self) -> str:
         """The alert as one SMS: at most 160 characters of the GSM 7-bit alphabet.
@@ -75,6 +78,27 @@ def alert_of(instance: Instance, bed: str, wall_us: int, heart_rate_bpm: float |
         wall_us=wall_us,
         heart_rate_bpm=heart_rate_bpm,
         instance_id=instance.instance_id,
+    )
+
+
+def test_id(action_id: str) -> str:
+    """The id of the test that an operator's action asks for."""
+    return hashlib.sha256(action_id.encode()).hexdigest()[:_ID_CHARACTERS]
+
+
+def test_alert(alert_id: str, bed: str, wall_us: int, contact: int) -> Alert:
+    """A test for one contact, counted from 1."""
+    return Alert(
+        alert_id=alert_id,
+        priority=Priority.MEDIUM,
+        code="test",
+        text="this only shows that alerts arrive",
+        bed=bed,
+        wall_us=wall_us,
+        heart_rate_bpm=None,
+        instance_id="",
+        test=True,
+        contact=contact,
     )
 
 

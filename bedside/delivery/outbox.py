@@ -1,29 +1,34 @@
 """The outbox: an alert is on disk before anyone tries to send it, and leaves at least once.
 
 Order: the newest active high alert first, then the oldest. An attempt that fails is repeated with
-the same id after a jittered wait that doubles up to a cap; once one alert gets through, all others
-are due again. An alert whose instance still lasts says so when it is late. Of those whose instance
-has ended, the ones older than 15 minutes go out as one summary, as soon as one alert has shown
-that the transport works again.
+the same id after a jittered wait that doubles up to a cap; once one alert gets through, or the link
+is back, all others are due again. An alert whose instance still lasts says so when it is late. Of
+those whose instance has ended, the ones older than 15 minutes go out as one summary, as soon as one
+alert has shown that the transport works again. A storm of alerts becomes a digest before it floods
+a phone; a storm of others never holds up an active high one.
+
+An alert that nobody acknowledged goes to the next contact, up to the last.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import random
 import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from bedside.delivery.alert import Alert
-from bedside.delivery.outbox_file import Delivery, DeliveryState, OutboxFile
+from bedside.delivery.allowance import Allowance
+from bedside.delivery.delivery import Delivery, DeliveryState, DeliveryStep
+from bedside.delivery.digest import digest, may_join
+from bedside.delivery.outbox_file import OutboxFile
 from bedside.errors import DeliveryError
-from bedside.events import Instance, Priority
+from bedside.events import Instance
 
 LATE_S = 30.0
 """Age from which an undelivered alert of a lasting instance says that it is still active."""
@@ -35,49 +40,50 @@ FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 8.0
 """The wait after a failed attempt, before jitter: it doubles from the first to the longest."""
 
+MOST_PER_MINUTE = 10
+"""Messages that may leave singly; active high ones are counted apart from all others."""
+
 _FAILURES_IN_A_ROW = 2
 _REMEMBERED = 200
 _LOGGER = logging.getLogger(__name__)
 
 
-class Transport(Protocol):
-    """A way out of the building."""
+class Sender(Protocol):
+    """The part of a transport that the outbox needs."""
 
     def send(self, alert: Alert) -> None:
         """Hand the alert over; returns when it was taken, raises `DeliveryError` when not."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryResult:
-    """What one attempt came to: `sent`, or `failed` and why. `attempt` counts from 1."""
-
-    alert_id: str
-    bed: str
-    instance_id: str
-    state: DeliveryState
-    attempt: int
-    reason: str = ""
-
-
 class Outbox:
     """Alerts on their way out.
 
-    `commit` and `follow` may be called from any thread and never wait for the transport; one
-    thread calls `drain`. `now_s` is always `time.monotonic()`.
+    `commit`, `follow` and `acknowledge` may be called from any thread and never wait for the
+    transport; one thread calls `drain`. `now_s` is always `time.monotonic()`.
     """
 
     def __init__(
-        self, path: Path, transport: Transport, jitter: Callable[[], float] = random.random
+        self,
+        path: Path,
+        transport: Sender,
+        jitter: Callable[[], float] = random.random,
+        *,
+        contacts: int = 1,
+        most_per_minute: float = MOST_PER_MINUTE,
+        on_step: Callable[[DeliveryStep], None] = lambda step: None,
     ) -> None:
         """Open the outbox at `path` with what an earlier run left in it.
 
-        `jitter` returns numbers in [0, 1). Raises `DeliveryError` where the file is damaged or in
-        use.
+        `jitter` returns numbers in [0, 1). `on_step` hears every step of every delivery, on the
+        thread that made it, and returns at once. Raises `DeliveryError` where the file is damaged
+        or in use.
         """
         self._file = OutboxFile(path)
         self._transport = transport
         self._jitter = jitter
+        self._contacts = contacts
+        self._on_step = on_step
         self._lock = threading.RLock()
         try:
             self._deliveries = {each.alert.alert_id: each for each in self._file.load()}
@@ -88,6 +94,7 @@ class Outbox:
             ) from error
         self._attempts: Counter[str] = Counter()
         self._not_before_s: dict[str, float] = {}
+        self._allowances = {urgent: Allowance(most_per_minute) for urgent in (True, False)}
 
     def commit(self, alert: Alert, now_s: float) -> bool:
         """Put an alert in; it is on disk when this returns True.
@@ -100,38 +107,55 @@ class Outbox:
             if known is not None:
                 return known.saved
             self._put(Delivery(self._next_number(), alert, DeliveryState.QUEUED, now_s))
-            return self._deliveries[alert.alert_id].saved
+            saved = self._deliveries[alert.alert_id].saved
+            self._tell(self._deliveries[alert.alert_id])
+            return saved
 
     def follow(self, bed: str, instance: Instance) -> None:
         """An alarm instance changed: its alert learns whether it lasts and was acknowledged.
 
-        An acknowledged alert that waits still leaves, since somebody may count on it.
+        An acknowledged alert that waits for its first contact still leaves, since somebody may
+        count on it. An acknowledgement also holds for the same condition's alerts of an earlier
+        run, whose instances nobody can acknowledge any more.
         """
+        acknowledged = instance.acknowledged_us is not None
         with self._lock:
             for delivery in list(self._deliveries.values()):
                 alert = delivery.alert
-                if (alert.bed, alert.instance_id) != (bed, instance.instance_id):
-                    continue
-                acknowledged = instance.acknowledged_us is not None
-                now = replace(
-                    delivery,
-                    active=instance.ended_us is None,
-                    acknowledged=acknowledged,
-                    state=DeliveryState.ACKNOWLEDGED
-                    if acknowledged and delivery.state is DeliveryState.SENT
-                    else delivery.state,
-                )
-                if now.acknowledged != delivery.acknowledged:
-                    self._put(now)
-                else:
-                    self._deliveries[alert.alert_id] = now
+                if (alert.bed, alert.instance_id) == (bed, instance.instance_id):
+                    ended = instance.ended_us is not None
+                    self._settle(delivery, active=not ended, acknowledged=acknowledged)
+                elif delivery.earlier and (alert.bed, alert.code) == (bed, instance.code):
+                    self._settle(delivery, active=False, acknowledged=acknowledged)
 
-    def drain(self, now_s: float) -> list[DeliveryResult]:
-        """Send what is due, one at a time; stops after two failures in a row."""
-        results: list[DeliveryResult] = []
+    def acknowledge(self, alert_id: str) -> list[Alert]:
+        """Somebody takes an alert on, or a digest with all in it; returns the alerts meant.
+
+        An unknown id does nothing.
+        """
+        with self._lock:
+            meant = self._members(alert_id) or [
+                each for each in (self._deliveries.get(alert_id),) if each is not None
+            ]
+            for delivery in meant:
+                self._settle(delivery, active=delivery.active, acknowledged=True)
+            return [delivery.alert for delivery in meant]
+
+    def retry_now(self) -> None:
+        """The link is back: whatever waits is due."""
+        with self._lock:
+            self._not_before_s.clear()
+
+    def drain(self, now_s: float) -> list[DeliveryStep]:
+        """Send what is due, one at a time; stops after two failures in a row.
+
+        Returns what the attempts came to.
+        """
+        results: list[DeliveryStep] = []
         tried: set[str] = set()
         failures = 0
         self._save_unsaved()
+        self._escalate(now_s)
         while failures < _FAILURES_IN_A_ROW:
             delivery = self._next_due(now_s, tried)
             if delivery is None:
@@ -143,8 +167,9 @@ class Outbox:
                 failures += 1
             else:
                 failures = 0
-                self._not_before_s.clear()
-                self._summarise(now_s)
+                self._allowances[delivery.urgent].take()
+                self.retry_now()
+                self._summarise_ended(now_s)
         return results
 
     def pending(self) -> int:
@@ -153,9 +178,9 @@ class Outbox:
             return sum(delivery.waits for delivery in self._deliveries.values())
 
     def oldest_undelivered_age_s(self, now_s: float) -> float | None:
-        """Seconds since the oldest waiting alert was committed; None when none waits."""
+        """Seconds since the oldest waiting alert was queued; None when none waits."""
         with self._lock:
-            self._begin_unknown_ages(now_s)
+            self._begin_unknown_times(now_s)
             waiting = [each for each in self._deliveries.values() if each.waits]
             return max((each.age_s(now_s) for each in waiting), default=None)
 
@@ -168,9 +193,56 @@ class Outbox:
         """Close the file; what waits is there for the next run."""
         self._file.close()
 
+    # ── what becomes of an alert ──────────────────────────────────────────────────────────────
+
+    def _settle(self, delivery: Delivery, *, active: bool, acknowledged: bool) -> None:
+        acknowledged = acknowledged or delivery.acknowledged
+        now = replace(delivery, active=active, acknowledged=acknowledged)
+        if acknowledged and delivery.state is DeliveryState.ACCEPTED:
+            now = replace(now, state=DeliveryState.ACKNOWLEDGED)
+        elif delivery.waits and delivery.alert.contact > 1 and not now.concerns:
+            # Earlier contacts have been told: no later one need be.
+            state = DeliveryState.ACKNOWLEDGED if acknowledged else DeliveryState.ACCEPTED
+            now = replace(now, state=state, reason="")
+        if (now.acknowledged, now.state, now.concerns) != (
+            delivery.acknowledged,
+            delivery.state,
+            delivery.concerns,
+        ):
+            self._put(now)
+            if now.acknowledged != delivery.acknowledged and not now.waits:
+                self._tell(replace(now, state=DeliveryState.ACKNOWLEDGED))
+        else:
+            self._deliveries[delivery.alert.alert_id] = now
+        if delivery.within in self._deliveries:
+            members = self._members(delivery.within)
+            self._settle(
+                self._deliveries[delivery.within],
+                active=any(each.active for each in members),
+                acknowledged=all(each.acknowledged for each in members),
+            )
+
+    def _escalate(self, now_s: float) -> None:
+        with self._lock:
+            self._begin_unknown_times(now_s)
+            for delivery in list(self._deliveries.values()):
+                if not delivery.escalation_due(self._contacts, now_s):
+                    continue
+                alert = replace(delivery.alert, contact=delivery.alert.contact + 1)
+                queued = replace(
+                    delivery,
+                    alert=alert,
+                    state=DeliveryState.QUEUED,
+                    reason="",
+                    queued_s=now_s,
+                    accepted_s=None,
+                )
+                self._put(queued)
+                self._tell(queued)
+
     def _next_due(self, now_s: float, tried: set[str]) -> Delivery | None:
         with self._lock:
-            self._begin_unknown_ages(now_s)
+            self._begin_unknown_times(now_s)
             due = [
                 delivery
                 for alert_id, delivery in self._deliveries.items()
@@ -178,69 +250,106 @@ class Outbox:
                 and alert_id not in tried
                 and self._not_before_s.get(alert_id, now_s) <= now_s
             ]
-        return min(due, key=_turn, default=None)
+            due.sort(key=lambda each: each.turn)
+            for urgent in (True, False):
+                left = self._allowances[urgent].left(now_s)
+                waiting = [each for each in due if each.urgent == urgent]
+                if not waiting or left == 0:
+                    continue
+                if left == 1:
+                    first = waiting[0].alert.contact
+                    storm = [e for e in waiting if may_join(e) and e.alert.contact == first]
+                    joined = self._join(storm, ended=False) if len(storm) > 1 else None
+                    if joined is not None:
+                        return joined
+                return waiting[0]
+            return None
 
-    def _attempt(self, delivery: Delivery, now_s: float) -> DeliveryResult:
+    def _attempt(self, delivery: Delivery, now_s: float) -> DeliveryStep:
         alert = delivery.alert
-        late = delivery.age_s(now_s) >= LATE_S
+        late = delivery.age_s(now_s) >= LATE_S or alert.contact > 1
         self._attempts[alert.alert_id] += 1
         attempt = self._attempts[alert.alert_id]
         wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(attempt - 1, 10))
         # Set before the attempt, so that whatever goes wrong in it holds up no other alert.
         self._not_before_s[alert.alert_id] = now_s + wait_s * (0.5 + self._jitter() / 2)
+        self._tell(replace(delivery, state=DeliveryState.SENT, reason=""), attempt)
         reason = ""
         try:
-            self._transport.send(replace(alert, still_active=late and delivery.active))
+            self._transport.send(
+                replace(alert, still_active=late and delivery.active and not alert.test)
+            )
         except DeliveryError as error:
             reason = str(error) or type(error).__name__
         with self._lock:
             current = self._deliveries[alert.alert_id]
             if reason:
-                state = DeliveryState.FAILED
+                # Acknowledged meanwhile, an escalated alert waits no more.
+                state = DeliveryState.FAILED if current.waits else current.state
+                now = replace(current, state=state, reason=reason)
             else:
-                state = DeliveryState.SENT
                 del self._attempts[alert.alert_id]
-            shown = (
-                DeliveryState.ACKNOWLEDGED
-                if current.acknowledged and state is DeliveryState.SENT
-                else state
-            )
-            if (shown, reason) != (current.state, current.reason):
-                self._put(replace(current, state=shown, reason=reason))
-        return DeliveryResult(alert.alert_id, alert.bed, alert.instance_id, state, attempt, reason)
+                state = DeliveryState.ACCEPTED
+                if current.acknowledged:
+                    state = DeliveryState.ACKNOWLEDGED
+                now = replace(current, state=state, reason="", accepted_s=now_s)
+            if (now.state, now.reason) != (current.state, current.reason):
+                self._put(now)
+            outcome = DeliveryState.FAILED if reason else DeliveryState.ACCEPTED
+            step = self._tell(replace(now, state=outcome), attempt)
+            for member in self._members(alert.alert_id):
+                self._tell(replace(member, state=outcome, reason=reason), attempt)
+        return step
 
-    def _summarise(self, now_s: float) -> None:
+    # ── digests ───────────────────────────────────────────────────────────────────────────────
+
+    def _summarise_ended(self, now_s: float) -> None:
         with self._lock:
             old = [
                 delivery
                 for delivery in self._deliveries.values()
-                if delivery.waits
-                and delivery.saved
+                if may_join(delivery)
                 and not delivery.active
-                and not delivery.alert.test
-                and delivery.alert.code != "summary"
+                and delivery.alert.contact == 1
                 and delivery.age_s(now_s) >= SUMMARY_AGE_S
             ]
-            if len(old) < 2:
-                return
-            summary = Delivery(
-                self._next_number(),
-                _summary_of([delivery.alert for delivery in old]),
-                DeliveryState.QUEUED,
-                old[0].queued_s,
-                active=False,
-            )
-            reason = f"in summary {summary.alert.alert_id}"
-            expired = [replace(d, state=DeliveryState.EXPIRED, reason=reason) for d in old]
-            try:
-                self._file.save([summary, *expired])
-            except sqlite3.Error as error:
-                # Without a disk the alerts leave one by one: nothing may stand only in memory.
-                _LOGGER.warning("no summary of late alerts: %s", error)
-                return
-            for delivery in (*expired, summary):
-                self._deliveries[delivery.alert.alert_id] = delivery
-            self._forget_oldest()
+            if len(old) > 1:
+                self._join(old, ended=True)
+
+    def _join(self, deliveries: list[Delivery], *, ended: bool) -> Delivery | None:
+        own, *members = digest(deliveries, self._next_number(), ended=ended)
+        try:
+            self._file.save([own, *members])
+        except sqlite3.Error as error:
+            # Without a disk the alerts leave one by one: nothing may stand only in memory.
+            _LOGGER.warning("no digest of %d alerts: %s", len(members), error)
+            return None
+        for delivery in (own, *members):
+            self._deliveries[delivery.alert.alert_id] = delivery
+            self._attempts.pop(delivery.alert.alert_id, None)
+        self._forget_oldest()
+        return own
+
+    def _members(self, alert_id: str) -> list[Delivery]:
+        if not alert_id:
+            return []
+        return [each for each in self._deliveries.values() if each.within == alert_id]
+
+    # ── memory and disk ───────────────────────────────────────────────────────────────────────
+
+    def _tell(self, delivery: Delivery, attempt: int = 0) -> DeliveryStep:
+        alert = delivery.alert
+        step = DeliveryStep(
+            alert.alert_id,
+            alert.bed,
+            alert.instance_id,
+            delivery.state,
+            alert.contact,
+            attempt,
+            delivery.reason,
+        )
+        self._on_step(step)
+        return step
 
     def _put(self, delivery: Delivery) -> None:
         try:
@@ -257,42 +366,27 @@ class Outbox:
             for delivery in [each for each in self._deliveries.values() if not each.saved]:
                 self._put(delivery)
 
-    def _begin_unknown_ages(self, now_s: float) -> None:
+    def _begin_unknown_times(self, now_s: float) -> None:
         for alert_id, delivery in self._deliveries.items():
             if delivery.queued_s is None:
                 self._deliveries[alert_id] = replace(delivery, queued_s=now_s)
+            if delivery.accepted_s is None and delivery.state is DeliveryState.ACCEPTED:
+                self._deliveries[alert_id] = replace(self._deliveries[alert_id], accepted_s=now_s)
 
     def _next_number(self) -> int:
         return max((each.number for each in self._deliveries.values()), default=0) + 1
 
     def _forget_oldest(self) -> None:
-        done = sorted(
-            (each for each in self._deliveries.values() if not each.waits and each.saved),
-            key=lambda each: each.number,
-        )
+        unfinished = {
+            alert_id
+            for alert_id, each in self._deliveries.items()
+            if each.waits or not each.saved or each.may_escalate(self._contacts)
+        }
+        done = [
+            each
+            for alert_id, each in self._deliveries.items()
+            if alert_id not in unfinished and each.within not in unfinished
+        ]
+        done.sort(key=lambda each: each.number)
         for delivery in done[:-_REMEMBERED]:
             del self._deliveries[delivery.alert.alert_id]
-
-
-def _turn(delivery: Delivery) -> tuple[bool, int]:
-    alert = delivery.alert
-    urgent = alert.priority is Priority.HIGH and delivery.active and not alert.test
-    return (False, -delivery.number) if urgent else (True, delivery.number)
-
-
-def _summary_of(alerts: list[Alert]) -> Alert:
-    counts = Counter(alert.code for alert in alerts)
-    beds = sorted({alert.bed for alert in alerts})
-    ids = " ".join(alert.alert_id for alert in alerts)
-    by_urgency = sorted(alerts, key=lambda alert: list(Priority).index(alert.priority))
-    return Alert(
-        alert_id=hashlib.sha256(ids.encode()).hexdigest()[:8],
-        priority=by_urgency[0].priority,
-        code="summary",
-        text=f"{len(alerts)} ended alerts that could not leave earlier, the first of them then: "
-        + ", ".join(f"{code} {count}" for code, count in counts.most_common()),
-        bed=beds[0] if len(beds) == 1 else "several",
-        wall_us=min((alert.wall_us for alert in alerts if alert.wall_us), default=0),
-        heart_rate_bpm=None,
-        instance_id="",
-    )

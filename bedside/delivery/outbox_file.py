@@ -6,11 +6,12 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from bedside.delivery.alert import Alert
+from bedside.delivery.delivery import Delivery, DeliveryState
 from bedside.errors import DeliveryError
 from bedside.events import Priority
 
@@ -23,60 +24,44 @@ CREATE TABLE IF NOT EXISTS deliveries (
     reason TEXT NOT NULL,
     acknowledged INTEGER NOT NULL,
     queued_s REAL,
+    accepted_s REAL,
+    within TEXT NOT NULL,
+    concerns INTEGER NOT NULL,
     machine_boot TEXT NOT NULL
 ) STRICT
 """
+_LAYOUT = 2
+"""Of the file, in SQLite's user_version; the first had no number."""
+
 _REMEMBERED = 200
+_KEPT = 20_000
+"""Rows on disk; older ones that nobody waits for are deleted at the start."""
+
+_OPEN = "(state IN ('queued', 'failed') OR (state = 'accepted' AND concerns))"
+_COLUMNS = (
+    "number, alert_id, alert, state, reason, acknowledged, queued_s, accepted_s, within, concerns,"
+    " machine_boot"
+)
 
 
-class DeliveryState(StrEnum):
-    """Where an alert stands. `queued` and `failed` wait; a failed one is tried again."""
-
-    QUEUED = "queued"
-    FAILED = "failed"
-    SENT = "sent"
-    ACKNOWLEDGED = "acknowledged"
-    EXPIRED = "expired"
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """An alert and how far it has come.
-
-    `number` orders by commit. `queued_s` is the machine's monotonic time of the commit, None while
-    unknown after a reboot. `active`: the alarm instance lasts. `saved`: it is on disk.
-    """
-
-    number: int
-    alert: Alert
-    state: DeliveryState
-    queued_s: float | None
-    reason: str = ""
-    acknowledged: bool = False
-    active: bool = True
-    saved: bool = True
-
-    @property
-    def waits(self) -> bool:
-        """Whether the alert has yet to leave."""
-        return self.state in (DeliveryState.QUEUED, DeliveryState.FAILED)
-
-    def age_s(self, now_s: float) -> float:
-        """Seconds since the commit, 0 while that is unknown."""
-        return 0.0 if self.queued_s is None else now_s - self.queued_s
+class OutboxInUseError(DeliveryError):
+    """Another process has the outbox open."""
 
 
 class OutboxFile:
     """Holds deliveries; each `save` is one transaction, on disk when it returns."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the file; raises `DeliveryError` where it is damaged or in use."""
+    def __init__(self, path: Path, timeout_s: float = 1.0) -> None:
+        """Open or make the file; another that has it open is waited for so long.
+
+        Raises `DeliveryError` where it is damaged, `OutboxInUseError` where it is in use.
+        """
         self._machine_boot = _machine_boot()
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.touch(mode=0o600)
-            self._database = sqlite3.connect(path, timeout=1.0, check_same_thread=False)
+            self._database = sqlite3.connect(path, timeout=timeout_s, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
             raise DeliveryError(f"The outbox {path} cannot be opened: {error}.") from error
         try:
@@ -84,42 +69,38 @@ class OutboxFile:
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")
-            with self._database:
-                self._database.execute(_SCHEMA)
+            self._make_table()
         except sqlite3.Error as error:
             self._database.close()
             busy = isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+            if busy:
+                raise OutboxInUseError(
+                    f"The outbox {path} is in use by another station: stop that one."
+                ) from error
             raise DeliveryError(
-                f"The outbox {path} is in use by another station: stop that one."
-                if busy
-                else f"The outbox {path} is damaged ({error}): move it away and start again."
+                f"The outbox {path} is damaged ({error}): move it away and start again."
             ) from error
 
     def load(self) -> list[Delivery]:
-        """What waits and the latest of the rest, in the order of commit; raises sqlite3.Error.
+        """What waits or may escalate, with a digest's members, and the latest of the rest.
 
-        Whether an instance of an earlier run lasts is not known: none counts as active.
+        In the order of commit; raises sqlite3.Error. Whether an instance of an earlier run lasts
+        is not known: none counts as active.
         """
-        with self._lock:
+        with self._lock, self._database:
+            self._database.execute(
+                f"DELETE FROM deliveries WHERE NOT {_OPEN}"
+                " AND number <= (SELECT ifnull(max(number), 0) FROM deliveries) - ?",
+                (_KEPT,),
+            )
             rows = self._database.execute(
-                "SELECT number, alert, state, reason, acknowledged, queued_s, machine_boot"
-                " FROM deliveries WHERE state IN ('queued', 'failed')"
+                f"SELECT {_COLUMNS} FROM deliveries WHERE {_OPEN}"
+                f" OR within IN (SELECT alert_id FROM deliveries WHERE {_OPEN})"
                 " OR number > (SELECT ifnull(max(number), 0) FROM deliveries) - ?"
                 " ORDER BY number",
                 (_REMEMBERED,),
             ).fetchall()
-        return [
-            Delivery(
-                number=number,
-                alert=_alert(alert),
-                state=DeliveryState(state),
-                queued_s=queued_s if machine_boot == self._machine_boot else None,
-                reason=reason,
-                acknowledged=bool(acknowledged),
-                active=False,
-            )
-            for number, alert, state, reason, acknowledged, queued_s, machine_boot in rows
-        ]
+        return [self._delivery(row) for row in rows]
 
     def save(self, deliveries: Iterable[Delivery]) -> None:
         """Write deliveries as they are now, all or none; raises sqlite3.Error."""
@@ -132,18 +113,50 @@ class OutboxFile:
                 delivery.reason,
                 delivery.acknowledged,
                 delivery.queued_s,
+                delivery.accepted_s,
+                delivery.within,
+                delivery.concerns,
                 self._machine_boot,
             )
             for delivery in deliveries
         ]
         with self._lock, self._database:
             self._database.executemany(
-                "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO"
-                " UPDATE SET state = excluded.state, reason = excluded.reason,"
+                f"INSERT INTO deliveries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (number) DO UPDATE SET alert = excluded.alert,"
+                " state = excluded.state, reason = excluded.reason,"
                 " acknowledged = excluded.acknowledged, queued_s = excluded.queued_s,"
-                " machine_boot = excluded.machine_boot ON CONFLICT (alert_id) DO NOTHING",
+                " accepted_s = excluded.accepted_s, within = excluded.within,"
+                " concerns = excluded.concerns, machine_boot = excluded.machine_boot"
+                " ON CONFLICT (alert_id) DO NOTHING",
                 rows,
             )
+
+    def _make_table(self) -> None:
+        [layout] = self._database.execute("PRAGMA user_version").fetchone()
+        tables = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if tables and layout != _LAYOUT:
+            raise sqlite3.DatabaseError("written by another version of bedside")
+        with self._database:
+            self._database.execute(_SCHEMA)
+            self._database.execute(f"PRAGMA user_version = {_LAYOUT}")
+
+    def _delivery(self, row: tuple[Any, ...]) -> Delivery:
+        number, _, alert, state, reason, acknowledged, queued_s, accepted_s, within, _, boot = row
+        # Monotonic times can be compared only within one boot of the machine.
+        known = boot == self._machine_boot
+        return Delivery(
+            number=number,
+            alert=_alert(alert),
+            state=DeliveryState(state),
+            queued_s=queued_s if known else None,
+            reason=reason,
+            acknowledged=bool(acknowledged),
+            active=False,
+            accepted_s=accepted_s if known else None,
+            within=within,
+            earlier=True,
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -153,11 +166,11 @@ class OutboxFile:
 
 def _alert(text: str) -> Alert:
     fields = json.loads(text)
-    return Alert(**(fields | {"priority": Priority(fields["priority"])}))
+    fields |= {"priority": Priority(fields["priority"]), "members": tuple(fields["members"])}
+    return Alert(**fields)
 
 
 def _machine_boot() -> str:
-    # Monotonic times can be compared only within one boot of the machine.
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

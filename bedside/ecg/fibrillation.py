@@ -50,24 +50,23 @@ class FibrillationRule:
     def reset(self) -> None:
         """Forget everything: the next sample is sample 0."""
         self._state: Float64Array | None = None
-        self._held: Float64Array = np.empty(0)
-        self._held_from = 0
+        self._waiting: Float64Array = np.empty(0)
+        self._window_mv: Float64Array = np.empty(0)
+        self._position = 0
 
     def process(self, samples_mv: Float64Array) -> list[Verdict]:
         """Take raw samples of shape (n,) in mV; give the verdicts that came due."""
-        if len(samples_mv) == 0:
-            return []
-        if self._state is None:
-            self._state = _STEADY_STATE * samples_mv[0]
-        filtered, self._state = signal.sosfilt(_BAND, samples_mv, zi=self._state)
-        self._held = np.concatenate((self._held, filtered))
         verdicts = []
-        while len(self._held) >= WINDOW:
-            window_mv = self._held[:WINDOW]
-            position = self._held_from + WINDOW
-            verdicts.append(Verdict(position, self._judge(window_mv)))
-            self._held = self._held[HOP:]
-            self._held_from += HOP
+        self._waiting = np.concatenate((self._waiting, samples_mv))
+        while len(self._waiting) >= HOP:
+            piece, self._waiting = self._waiting[:HOP], self._waiting[HOP:]
+            if self._state is None:
+                self._state = _STEADY_STATE * piece[0]
+            filtered, self._state = signal.sosfilt(_BAND, piece, zi=self._state)
+            self._window_mv = np.concatenate((self._window_mv[-WINDOW + HOP :], filtered))
+            self._position += HOP
+            if len(self._window_mv) == WINDOW:
+                verdicts.append(Verdict(self._position, self._judge(self._window_mv)))
         return verdicts
 
     def _judge(self, window_mv: Float64Array) -> float:

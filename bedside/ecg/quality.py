@@ -1,14 +1,42 @@
-"""How far the signal can be trusted, second by second."""
+"""How far the signal can be trusted, second by second.
+
+Only positive evidence of artefact counts against a second: hum of the mains, muscle noise between
+the beats, swings far beyond this patient's own, a rail. Neither a flat line nor fibrillation is
+any: both must reach their alarms.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
+from scipy import signal
 
 from bedside.events import WINDOW_RATE_HZ, Float64Array
 
+ARTEFACT_BELOW = 0.5
+"""A second with an index below this shows an artefact."""
+
 _SECOND = int(WINDOW_RATE_HZ)
+_FLAT_MV = 0.03
+_RAIL_SHARE = 0.2
+_RAIL_MV = 1.0
+_MAINS_HZ = (50.0, 60.0)
+_SMALLEST_NOISE_MV = 0.02
+_NOISE_SHARE = 0.05
+"""Of the swing of the second: the usual size of what lies above 25 Hz, half bad."""
+
+_MAINS_SHARE = 0.25
+_MOTION_TIMES = 4.0
+_SMALLEST_MOTION_MV = 1.5
+_LARGEST_MV = 20.0
+_USUAL_SECONDS = 20
+_FEWEST_SECONDS = 5
+
+_FAST: Float64Array = signal.butter(2, 25.0, "highpass", fs=WINDOW_RATE_HZ, output="sos")
+_STEADY_STATE: Float64Array = signal.sosfilt_zi(_FAST)
+_TAPER = np.hanning(_SECOND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +55,7 @@ class QualitySecond:
     @property
     def is_artefact(self) -> bool:
         """Whether there is positive evidence that this second shows something else than a heart."""
-        return self.index < 0.5 and self.reason not in ("", "flat")
+        return self.index < ARTEFACT_BELOW and self.reason not in ("", "flat")
 
 
 class SignalQuality:
@@ -39,37 +67,56 @@ class SignalQuality:
 
     def reset(self) -> None:
         """Forget everything: the next sample is sample 0."""
+        self._state: Float64Array | None = None
         self._held: Float64Array = np.empty(0)
         self._position = 0
+        self._swings_mv: list[float] = []
 
     def process(self, samples_mv: Float64Array) -> list[QualitySecond]:
         """Take raw samples of shape (n,) in mV; give the verdict on each second completed."""
         self._held = np.concatenate((self._held, samples_mv))
         seconds = []
         while len(self._held) >= _SECOND:
-            index, reason = _judge(self._held[:_SECOND])
-            seconds.append(QualitySecond(self._position, index, reason))
-            self._held = self._held[_SECOND:]
+            second_mv, self._held = self._held[:_SECOND], self._held[_SECOND:]
+            if self._state is None:
+                self._state = _STEADY_STATE * second_mv[0]
+            fast_mv, self._state = signal.sosfilt(_FAST, second_mv, zi=self._state)
+            index, reason = self._judge(second_mv, fast_mv)
+            seconds.append(QualitySecond(self._position, round(index, 3), reason))
             self._position += _SECOND
         return seconds
 
+    def _judge(self, second_mv: Float64Array, fast_mv: Float64Array) -> tuple[float, str]:
+        """The index and its reason for one second, shape (250,) each."""
+        swing_mv = float(np.ptp(second_mv))
+        if swing_mv < _FLAT_MV:
+            return 1.0, "flat"
+        rails = (second_mv == second_mv.max()) | (second_mv == second_mv.min())
+        if swing_mv > _RAIL_MV and float(rails.mean()) > _RAIL_SHARE:
+            return 0.0, "saturated"
+        usual_mv = median(self._swings_mv) if len(self._swings_mv) >= _FEWEST_SECONDS else 0.0
+        self._swings_mv = [*self._swings_mv[-_USUAL_SECONDS + 1 :], swing_mv]
+        beyond_mv = max(_SMALLEST_MOTION_MV, _MOTION_TIMES * usual_mv)
+        if swing_mv > _LARGEST_MV or (usual_mv > 0.0 and swing_mv > beyond_mv):
+            return 0.2, "motion"
+        # A second may fall between two beats: the usual swing tells how tall they are.
+        swing_mv = max(swing_mv, usual_mv)
+        hum_mv = _hum_mv(second_mv)
+        if hum_mv > _SMALLEST_NOISE_MV and hum_mv > 0.5 * _MAINS_SHARE * swing_mv:
+            return max(0.0, 1.0 - 0.5 * hum_mv / (_MAINS_SHARE * swing_mv)), "mains"
+        noise_mv = float(np.median(np.abs(fast_mv)))
+        if noise_mv > _SMALLEST_NOISE_MV and noise_mv > 0.5 * _NOISE_SHARE * swing_mv:
+            return max(0.0, 1.0 - 0.5 * noise_mv / (_NOISE_SHARE * swing_mv)), "noise"
+        return 1.0, ""
 
-def _judge(second_mv: Float64Array) -> tuple[float, str]:
-    """Quality and its reason for one second, shape (250,)."""
-    spread = float(np.ptp(second_mv))
-    if spread < 0.03:
-        return 1.0, "flat"
-    at_rail = float(np.mean(second_mv == second_mv.max()) + np.mean(second_mv == second_mv.min()))
-    if spread > 1.0 and at_rail > 0.25:
-        return 0.0, "saturated"
-    if spread > 12.0:
-        return 0.0, "motion"
-    power = np.abs(np.fft.rfft((second_mv - second_mv.mean()) * np.hanning(_SECOND))) ** 2
-    total = float(power[1:].sum())
-    mains = float(power[48:53].sum() + power[58:63].sum())
-    high = float(power[40:].sum()) - mains
-    if mains > 0.5 * total:
-        return 0.2, "mains"
-    if high > 0.35 * total:
-        return 0.3, "noise"
-    return 1.0, ""
+
+def _hum_mv(second_mv: Float64Array) -> float:
+    """The peak-to-peak size of the mains' hum in one second."""
+    spectrum = np.abs(np.fft.rfft((second_mv - second_mv.mean()) * _TAPER)) / (0.25 * _SECOND)
+    sizes = []
+    for mains_hz in _MAINS_HZ:
+        at = round(mains_hz)
+        line = float(spectrum[at - 1 : at + 2].max())
+        beside = float(np.median(np.r_[spectrum[at - 6 : at - 2], spectrum[at + 3 : at + 7]]))
+        sizes.append(line if line > 4.0 * beside else 0.0)
+    return max(sizes)

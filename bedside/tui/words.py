@@ -44,9 +44,13 @@ def is_stale(snapshot: BedSnapshot) -> bool:
     return snapshot.age_s > STALE_AFTER_S
 
 
+LAST_WALL_US = 4_102_444_800_000_000
+"""The year 2100: a clock beyond it is wrong."""
+
+
 def clock(wall_us: int) -> str:
     """A wall time as the local `12:41:07`; `--:--:--` while it is not known."""
-    if wall_us <= 0:
+    if not 0 < wall_us < LAST_WALL_US:
         return "--:--:--"
     return datetime.fromtimestamp(wall_us / 1e6).strftime("%H:%M:%S")
 

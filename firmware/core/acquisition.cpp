@@ -49,7 +49,8 @@ void Acquisition::take(const Reading& reading, int64_t at_us) {
 
 void Acquisition::skip(uint64_t ticks) {
     // `phase_` ticks of the present output period are in, or all but `ignored_ticks_` of it.
-    const uint64_t into = ignored_ticks_ > 0 ? uint64_t{Decimator::kFactor} - ignored_ticks_ : phase_;
+    const uint64_t into =
+        ignored_ticks_ > 0 ? uint64_t{Decimator::kFactor} - ignored_ticks_ : phase_;
     const uint64_t now = into + ticks;
     next_sample_ += now / Decimator::kFactor;
     const auto rest = static_cast<uint8_t>(now % Decimator::kFactor);
@@ -59,6 +60,8 @@ void Acquisition::skip(uint64_t ticks) {
     decimator_.restart();
 }
 
-void Acquisition::shut_down() { lead_off_.shut_down(); }
+void Acquisition::shut_down() {
+    lead_off_.shut_down();
+}
 
 }  // namespace bedside

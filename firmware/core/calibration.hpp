@@ -7,8 +7,8 @@ namespace bedside {
 /// Raw codes of a 12-bit ADC into electrode-referred steps of 100 nV.
 ///
 /// A chip's own calibration speaks whole millivolts, which is 900 nV at the electrodes and too
-/// coarse to look up afterwards. Each knot of this table is the mean of what the chip says of the 64
-/// codes around it, so its rounding averages out, and codes between knots are interpolated. A
+/// coarse to look up afterwards. Each knot of this table is the mean of what the chip says of the
+/// 64 codes around it, so its rounding averages out, and codes between knots are interpolated. A
 /// converter's curve is not straight: samples are corrected first and averaged later.
 class Calibration {
   public:

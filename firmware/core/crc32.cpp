@@ -25,8 +25,8 @@ constexpr Table kTable = make_table();
 
 uint32_t crc32(const uint8_t* bytes, size_t size) {
     uint32_t value = 0xFFFFFFFFU;
-    for (size_t i = 0; i < size; ++i) {
-        value = (value >> 8) ^ kTable.of[(value ^ bytes[i]) & 0xFFU];
+    for (const uint8_t* end = bytes + size; bytes != end; ++bytes) {
+        value = (value >> 8) ^ kTable.of[(value ^ *bytes) & 0xFFU];
     }
     return ~value;
 }

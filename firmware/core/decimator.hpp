@@ -6,9 +6,9 @@ namespace bedside {
 
 /// 8:1 decimation by an 80-tap linear-phase FIR low-pass, in Q15.
 ///
-/// At 2 kHz in and 250 Hz out: within 0.1 dB up to 60 Hz, −3.5 dB at 100 Hz, and at least 71 dB down
-/// from 190 Hz on, so that what folds onto 0 to 60 Hz is below the ADC's noise. An output's delay is
-/// 39.5 input samples, 19.75 ms.
+/// At 2 kHz in and 250 Hz out: within 0.1 dB up to 60 Hz, −3.5 dB at 100 Hz, and at least 71 dB
+/// down from 190 Hz on, so that what folds onto 0 to 60 Hz is below the ADC's noise. An output's
+/// delay is 39.5 input samples, 19.75 ms.
 class Decimator {
   public:
     static constexpr int kFactor = 8;

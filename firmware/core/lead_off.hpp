@@ -6,9 +6,10 @@ namespace bedside {
 
 /// What the AD8232's LO+ and LO− pins and the ADC's range say of each sample at 250 Hz.
 ///
-/// A pin counts as off after 20 ms and as on again after 100 ms; with the last electrode back, 2 s of
-/// settling follow, while the AD8232's fast restore and high-pass recover. Saturation stays flagged
-/// for 200 ms, so that a clipped R wave does not cut the stream into splinters.
+/// A pin counts as off after 20 ms and as on again after 100 ms; with the last electrode back, 2 s
+/// of settling follow, as after a start, while the AD8232's fast restore and high-pass recover.
+/// Saturation stays flagged for 200 ms, so that a clipped R wave does not cut the stream into
+/// splinters.
 class LeadOff {
   public:
     static constexpr uint16_t kOffAfterSamples = 5;
@@ -30,7 +31,7 @@ class LeadOff {
     };
     Pin plus_;
     Pin minus_;
-    uint16_t settling_left_ = 0;
+    uint16_t settling_left_ = kSettlingSamples;
     uint16_t saturated_left_ = 0;
 };
 

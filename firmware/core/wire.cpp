@@ -36,9 +36,13 @@ bool is_sealed(const uint8_t* payload, size_t size) {
     return crc32(payload, size - kCrcBytes) == get_u32(payload + size - kCrcBytes);
 }
 
-bool is_count(uint16_t count) { return count >= 1 && count <= kMaxSamples; }
+bool is_count(uint16_t count) {
+    return count >= 1 && count <= kMaxSamples;
+}
 
-bool is_rate(uint32_t rate_mhz) { return rate_mhz >= kMinRateMhz && rate_mhz <= kMaxRateMhz; }
+bool is_rate(uint32_t rate_mhz) {
+    return rate_mhz >= kMinRateMhz && rate_mhz <= kMaxRateMhz;
+}
 
 bool lies_before(const Range& range, uint32_t cumulative) {
     const uint32_t age_first = cumulative - range.first;
@@ -139,7 +143,9 @@ void refresh_batch(uint8_t* payload, size_t size, bool replayed, uint32_t droppe
     seal(payload, size);
 }
 
-uint32_t sequence_of(const uint8_t* payload) { return get_u32(payload + kSequenceAt); }
+uint32_t sequence_of(const uint8_t* payload) {
+    return get_u32(payload + kSequenceAt);
+}
 
 size_t encode_ack(const Ack& ack, uint8_t* out, size_t capacity) {
     const size_t size = kAckHeaderBytes + kRangeBytes * ack.missing_count + kCrcBytes;

@@ -67,7 +67,9 @@ struct Ack {
     Range missing[kMaxMissingRanges];
 };
 
-constexpr size_t batch_bytes(uint16_t count) { return kHeaderBytes + 2U * count + kCrcBytes; }
+constexpr size_t batch_bytes(uint16_t count) {
+    return kHeaderBytes + 2U * count + kCrcBytes;
+}
 
 /// Writes a payload of `batch_bytes(header.count)`; returns its size, or 0 where a reader would
 /// refuse it or `capacity` does not hold it.

@@ -107,6 +107,19 @@ def test_lead_off_suspends_what_is_active_and_hides_nothing() -> None:
     assert states(changes) == [("vt", "active")]
 
 
+def test_a_cause_that_becomes_graver_is_a_new_instance() -> None:
+    medium = replace(seen("analysis-stalled"), priority=Priority.MEDIUM)
+    state, _ = engine.observe(engine.EngineState(), medium, 4 * S)
+    state, _, _ = engine.acknowledge(state, "1", "nurse", 5 * S)
+    state, changes = engine.observe(state, seen("analysis-stalled"), 6 * S)
+    assert [(i.instance_id, i.priority.value, i.state.value) for i in changes] == [
+        ("1", "medium", "ended"),
+        ("2", "high", "active"),
+    ]
+    _, changes = engine.observe(state, medium, 7 * S)
+    assert changes == ()
+
+
 def test_a_discharge_ends_everything() -> None:
     state, _ = engine.observe(engine.EngineState(), seen("vt"), 5 * S)
     state, changes = engine.close(state, 6 * S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,11 +49,12 @@ def test_a_patients_own_normal_beats_stay_below_the_threshold(
     assert np.mean([score.error > baseline.threshold for score in later]) < 0.01
 
 
-def test_a_wide_inverted_beat_is_above_the_threshold(
+def test_a_wide_inverted_early_beat_is_above_the_threshold(
     make_beats: MakeBeats, autoencoder: Autoencoder
 ) -> None:
     baseline = accepted(make_beats(), autoencoder)
-    strange = autoencoder.score(make_beats(20, width_s=0.06, height_mv=-1.2), baseline)
+    wide = make_beats(20, width_s=0.06, height_mv=-1.2)
+    strange = autoencoder.score([replace(beat, prematurity=0.3) for beat in wide], baseline)
     assert min(score.error for score in strange) > baseline.threshold
 
 
@@ -77,7 +79,7 @@ def test_a_calibration_is_complete_when_its_time_is_over() -> None:
         ("artefact", "clean signal"),
         ("few", "usable beats"),
         ("arrhythmia", "ectopic"),
-        ("noise", "looked alike"),
+        ("noise", "ectopic"),
     ],
 )
 def test_a_stretch_that_is_not_fit_is_refused_with_its_reason(
@@ -106,6 +108,38 @@ def test_a_stored_baseline_comes_back_as_it_was(
     after = [score.error for score in autoencoder.score(beats, again)]
     assert after == pytest.approx(before, rel=0.01)
     assert again.threshold == baseline.threshold
+
+
+def test_a_stricter_budget_has_a_higher_threshold(
+    make_beats: MakeBeats, autoencoder: Autoencoder
+) -> None:
+    calibration = Calibration("bed-1", "session-1", started_us=0)
+    for beat in make_beats():
+        calibration.add(beat)
+    tentative = calibration.tentative(autoencoder.version)
+    assert isinstance(tentative, Baseline)
+    scores = autoencoder.score(calibration.windows, tentative)
+    strict, loose = accept(tentative, scores, 1.0), accept(tentative, scores, 100.0)
+    assert isinstance(strict, Baseline)
+    assert isinstance(loose, Baseline)
+    assert strict.threshold > loose.threshold
+    assert strict.recall <= loose.recall
+    assert (strict.alarms_per_day, loose.alarms_per_day) == (1.0, 100.0)
+
+
+def test_beats_that_do_not_fit_what_was_learned_refuse_the_calibration(
+    make_beats: MakeBeats, autoencoder: Autoencoder
+) -> None:
+    calibration = Calibration("bed-1", "session-1", started_us=0)
+    for beat in make_beats():
+        calibration.add(beat)
+    tentative = calibration.tentative(autoencoder.version)
+    assert isinstance(tentative, Baseline)
+    scores = autoencoder.score(calibration.windows, tentative)
+    strange = [replace(score, error=0.5) for score in scores[::4]]
+    refusal = accept(tentative, [*scores, *strange])
+    assert isinstance(refusal, Refusal)
+    assert "did not fit" in refusal.reason
 
 
 @pytest.mark.parametrize(

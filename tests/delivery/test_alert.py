@@ -76,6 +76,8 @@ def test_an_alert_has_no_place_for_a_name() -> None:
         "instance_id",
         "test",
         "still_active",
+        "contact",
+        "members",
     }
 
 

@@ -23,61 +23,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedside.delivery.alert import Alert
+from bedside.delivery.delivery import DeliveryState
 from bedside.delivery.log_transport import LogTransport
 from bedside.delivery.outbox import LATE_S, LONGEST_WAIT_S, SUMMARY_AGE_S, Outbox
-from bedside.delivery.outbox_file import DeliveryState
 from bedside.errors import DeliveryError
-from bedside.events import AlarmState, Instance, Priority
-
-
-class Wire:
-    """A transport that takes alerts while `up`, and refuses the ids in `refused`."""
-
-    def __init__(self) -> None:
-        self.up = True
-        self.refused: set[str] = set()
-        self.attempts: list[str] = []
-        self.taken: list[Alert] = []
-
-    def send(self, alert: Alert) -> None:
-        self.attempts.append(alert.alert_id)
-        if not self.up:
-            raise DeliveryError("the link is down")
-        if alert.alert_id in self.refused:
-            raise DeliveryError("refused")
-        self.taken.append(alert)
-
-    @property
-    def ids(self) -> list[str]:
-        return [alert.alert_id for alert in self.taken]
-
-
-def an_alert(name: str, priority: Priority = Priority.MEDIUM, code: str = "tachy") -> Alert:
-    return Alert(
-        alert_id=name,
-        priority=priority,
-        code=code,
-        text=code,
-        bed="icu-3",
-        wall_us=1_795_435_200_000_000,
-        heart_rate_bpm=130.0,
-        instance_id=f"instance-{name}",
-    )
-
-
-def the_instance_of(alert: Alert, *, ended: bool = False, acknowledged: bool = False) -> Instance:
-    return Instance(
-        instance_id=alert.instance_id,
-        code=alert.code,
-        priority=alert.priority,
-        state=AlarmState.ENDED if ended else AlarmState.ACTIVE,
-        onset_us=0,
-        at_us=2,
-        active_us=1,
-        ended_us=2 if ended else None,
-        acknowledged_us=2 if acknowledged else None,
-        acknowledged_by="nurse" if acknowledged else "",
-    )
+from bedside.events import Priority
+from tests.delivery.wire import Wire, an_alert, states, the_instance_of
 
 
 @pytest.fixture
@@ -96,12 +47,8 @@ def outbox(path: Path, wire: Wire) -> Iterator[Outbox]:
         yield outbox
 
 
-def reopened(path: Path, wire: Wire) -> contextlib.closing[Outbox]:
-    return contextlib.closing(Outbox(path, wire))
-
-
-def states(outbox: Outbox) -> dict[str, str]:
-    return {row.alert.alert_id: row.state.value for row in outbox.rows()}
+def reopened(path: Path, wire: Wire, **options: float) -> contextlib.closing[Outbox]:
+    return contextlib.closing(Outbox(path, wire, **options))
 
 
 # ── leaving ───────────────────────────────────────────────────────────────────────────────────
@@ -113,10 +60,10 @@ def test_an_alert_leaves_once_and_is_then_sent(outbox: Outbox, wire: Wire) -> No
     assert outbox.pending() == 1
     [result] = outbox.drain(0.0)
     assert (result.alert_id, result.instance_id) == ("a", "instance-a")
-    assert (result.state, result.attempt) == (DeliveryState.SENT, 1)
+    assert (result.state, result.attempt) == (DeliveryState.ACCEPTED, 1)
     assert outbox.drain(100.0) == []
     assert wire.ids == ["a"]
-    assert states(outbox) == {"a": "sent"}
+    assert states(outbox) == {"a": "accepted"}
     assert outbox.pending() == 0
 
 
@@ -198,7 +145,7 @@ def test_a_failed_alert_says_why_and_waits_longer_each_time_up_to_a_cap(
     assert set(wire.attempts) == {"a"}
     wire.up = True
     results = outbox.drain(70.0)
-    assert [(r.state, r.attempt) for r in results] == [(DeliveryState.SENT, len(tried_at) + 1)]
+    assert [(r.state, r.attempt) for r in results] == [(DeliveryState.ACCEPTED, len(tried_at) + 1)]
 
 
 def test_jitter_only_shortens_a_wait_and_at_most_halves_it(path: Path, wire: Wire) -> None:
@@ -299,7 +246,7 @@ def test_committing_does_not_wait_for_an_attempt_that_hangs(path: Path) -> None:
         assert not go_on.is_set()
         go_on.set()
         draining.join(30)
-        assert states(outbox)["a"] == "sent"
+        assert states(outbox)["a"] == "accepted"
 
 
 # ── late alerts ───────────────────────────────────────────────────────────────────────────────
@@ -433,7 +380,7 @@ class Slow:
     def send(self, alert):
         print(json.dumps(["sent", alert.alert_id]), flush=True)
 
-outbox = Outbox(Path(sys.argv[1]), Slow())
+outbox = Outbox(Path(sys.argv[1]), Slow(), most_per_minute=1e9)
 prefix = sys.argv[3]
 for n in range(1_000_000):
     alert = Alert(f"{prefix}-{n}", Priority.MEDIUM, "tachy", "", "b", 0, None, f"i{n}")
@@ -464,7 +411,7 @@ def test_every_committed_alert_leaves_although_the_process_is_killed_again_and_a
         assert sender.returncode == -signal.SIGKILL
     committed = {name for what, name in said if what == "committed"}
     sent = [name for what, name in said if what == "sent"]
-    with reopened(path, wire) as again:
+    with reopened(path, wire, most_per_minute=1e9) as again:
         now_s = 0.0
         while again.pending():
             again.drain(now_s)
@@ -498,7 +445,7 @@ def test_an_alert_that_the_disk_refuses_leaves_from_memory_and_is_marked(
     assert [row.saved for row in outbox.rows()] == [True, True]
     outbox.close()
     with reopened(path, wire) as again:
-        assert states(again) == {"a": "sent", "b": "sent"}
+        assert states(again) == {"a": "accepted", "b": "accepted"}
 
 
 def test_two_stations_cannot_share_an_outbox(outbox: Outbox, path: Path, wire: Wire) -> None:
@@ -516,7 +463,7 @@ def test_two_stations_cannot_share_an_outbox(outbox: Outbox, path: Path, wire: W
         check=True,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
     )
-    assert second.stdout.startswith("DeliveryError The outbox")
+    assert second.stdout.startswith("OutboxInUseError The outbox")
     assert "in use by another station" in second.stdout
 
 

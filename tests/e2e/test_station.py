@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,12 @@ from tests.records import BUNDLED
 
 SPEED = 10.0
 BED = "bed-1"
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    give_up_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < give_up_s, "it never came true"
 
 
 class Listener:
@@ -87,8 +94,8 @@ def test_a_broker_that_is_killed_and_comes_back_costs_no_sample(
     source = RecordSource(BUNDLED, seconds=90)
     sent = np.concatenate([piece.samples for piece in source.pieces()])
     with VirtualNode(source, BED, "127.0.0.1", mosquitto.port, speed=SPEED) as node:
-        for _ in range(2):
-            while running.ward.counts.batches < 60:
+        for kill in (1, 2):
+            while running.ward.counts.batches < 100 * kill:
                 assert not node.wait_until_sent(0.05)
             mosquitto.kill()
             heard.alarm("broker-away", AlarmState.ACTIVE)
@@ -122,8 +129,9 @@ def test_an_operator_elsewhere_sees_the_bed_and_acknowledges_its_alarm(
     with VirtualNode(source, BED, "127.0.0.1", mosquitto.port, speed=SPEED):
         raised = heard.alarm("asystole", AlarmState.ACTIVE)
         with StationClient(settings(mosquitto, tmp_path), "nurse") as client:
-            while "asystole" not in [alarm["code"] for alarm in client.beds()[BED]["alarms"]]:
-                pass
+            wait_for(
+                lambda: "asystole" in [alarm["code"] for alarm in client.beds()[BED]["alarms"]]
+            )
             arguments = {"instance": raised.instance.instance_id}
             assert client.act(BED, "acknowledge", arguments) == (True, "")
             done, reason = client.act(BED, "acknowledge", arguments)
@@ -149,8 +157,7 @@ def test_who_is_in_the_bed_survives_a_restart(mosquitto: Mosquitto, tmp_path: Pa
     first.start()
     with StationClient(settings(mosquitto, tmp_path), "nurse") as client:
         with VirtualNode(RecordSource(BUNDLED), BED, "127.0.0.1", mosquitto.port):
-            while not client.beds().get(BED):
-                pass
+            wait_for(lambda: BED in client.beds())
         assert client.act(BED, "admit", {}) == (True, "")
         session = client.beds()[BED]["session"]
     first.stop()
@@ -158,6 +165,34 @@ def test_who_is_in_the_bed_survives_a_restart(mosquitto: Mosquitto, tmp_path: Pa
     snapshot = again.feed().snapshot(BED)
     again.stop()
     assert (snapshot.bed_state.value, snapshot.session) == ("admitted", session)
+
+
+def test_a_high_alarm_that_nobody_acknowledged_is_shown_again_after_a_restart(
+    mosquitto: Mosquitto, tmp_path: Path, heard: Listener
+) -> None:
+    first = Station(settings(mosquitto, tmp_path), LogTransport(), speed=SPEED, on_event=heard)
+    first.start()
+    source = PatientSource(SyntheticPatient(), parse_episodes("sinus/10,asystole/10"))
+    with (
+        StationClient(settings(mosquitto, tmp_path), "nurse") as client,
+        VirtualNode(source, BED, "127.0.0.1", mosquitto.port, speed=SPEED),
+    ):
+        wait_for(lambda: BED in client.beds())
+        assert client.act(BED, "admit", {}) == (True, "")
+        raised = heard.alarm("asystole", AlarmState.ACTIVE)
+    first.stop()
+    for run in range(2):
+        again = Station(settings(mosquitto, tmp_path), LogTransport())
+        again.start()
+        shown = again.feed().snapshot(BED).instances
+        assert [i.instance_id for i in shown if i.code == "asystole"] == (
+            [raised.instance.instance_id] if run == 0 else []
+        )
+        if run == 0:
+            with StationClient(settings(mosquitto, tmp_path), "nurse") as client:
+                arguments = {"instance": raised.instance.instance_id}
+                assert client.act(BED, "acknowledge", arguments) == (True, "")
+        again.stop()
 
 
 def test_garbage_from_a_node_is_counted_and_does_no_harm(

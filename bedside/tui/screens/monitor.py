@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -31,7 +30,7 @@ NUMBERS_PER_S = 4
 HEART_SHOWN_S = 0.2
 MESSAGE_SHOWN_S = 8.0
 STANDBY_S = 1800
-CALIBRATION_S = 180
+CALIBRATION_S = 300
 LEAST_COLUMNS, LEAST_ROWS = 80, 24
 
 PANES = (
@@ -246,7 +245,7 @@ class MonitorScreen(Screen[None]):
 
     def _change_bed(self, answer: str | None) -> None:
         if answer == "admit":
-            self._act("admit", {"session": uuid.uuid4().hex}, "admitted: alarms are armed")
+            self._act("admit", {}, "admitted: alarms are armed")
         elif answer == "standby":
             self._act("standby", {"seconds": STANDBY_S}, f"standby for {STANDBY_S // 60} min")
         elif answer == "discharge":

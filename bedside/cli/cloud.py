@@ -1,0 +1,140 @@
+"""`bedside cloud …`: the way to AWS, set up, checked, used from afar, and taken away."""
+
+from __future__ import annotations
+
+import threading
+from typing import Annotated
+
+import typer
+
+from bedside import settings as settings_file
+from bedside.cli import options
+from bedside.delivery.check import Finding
+from bedside.delivery.provision import Installation
+from bedside.errors import DeliveryError, SettingsError
+from bedside.settings import Settings
+
+group = typer.Typer(no_args_is_help=True, help="The way to AWS: set it up, check it, remove it.")
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the group."""
+    app.add_typer(group, name="cloud")
+
+
+@group.command()
+def template() -> None:
+    """Print the CloudFormation template."""
+    from bedside.delivery import provision
+
+    typer.echo(provision.template())
+
+
+@group.command()
+def provision(dry_run: DryRun = False, config: options.Config = None) -> None:
+    """Set up AWS for this monitor; running it again changes only what is missing."""
+    from bedside.delivery import provision as setup
+
+    what = _installation(settings_file.load(config))
+    if dry_run:
+        for step in setup.plan(what):
+            typer.echo(f"would {step}")
+        return
+    endpoint = setup.provision(what, typer.echo)
+    typer.echo(
+        "\nThe configuration needs:\n\n"
+        '[alerts]\ntransports = ["iot-core"]\n\n'
+        f'[alerts.iot_core]\nendpoint = "{endpoint}"\nthing = "{what.thing}"\n'
+        f'certificate_file = "{what.certificate_file}"\nkey_file = "{what.key_file}"\n'
+        f'acknowledge_key_file = "{what.acknowledge_key_file}"'
+    )
+
+
+@group.command()
+def check(config: options.Config = None) -> None:
+    """Say what keeps an alert from arriving, within 3 s; exit code 2 when something does."""
+    from bedside.alert_transport import iot_endpoint
+    from bedside.delivery import check as checks
+    from bedside.delivery.outbox_file import OutboxFile, OutboxInUseError
+
+    settings = settings_file.load(config)
+    endpoint = iot_endpoint(settings.alerts.iot_core)
+    speak = True
+    outbox = settings.station.data_dir / "outbox.sqlite"
+    if outbox.exists():
+        try:
+            OutboxFile(outbox, timeout_s=0.1).close()
+        except OutboxInUseError:
+            speak = False
+    account: list[Finding] = []
+    asking = threading.Thread(
+        target=lambda: account.extend(checks.account(endpoint.thing)), daemon=True
+    )
+    asking.start()
+    findings = checks.files(endpoint)
+    if all(finding.ok is not False for finding in findings):
+        findings += checks.link(endpoint, speak=speak)
+    asking.join(2.0)
+    findings += account or [Finding(None, "AWS did not answer in time.")]
+    for finding in findings:
+        mark = {True: "ok   ", False: "FAULT", None: "?    "}[finding.ok]
+        typer.echo(f"{mark}  {finding.sentence}")
+    if any(finding.ok is False for finding in findings):
+        raise typer.Exit(2)
+
+
+@group.command()
+def remove(
+    dry_run: DryRun = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    config: options.Config = None,
+) -> None:
+    """Delete the monitor's certificate, stack and keys: no alert leaves over AWS any more."""
+    from bedside.delivery import provision as setup
+
+    what = _installation(settings_file.load(config))
+    words = f"the stack {what.stack}, the certificates of {what.thing} and its keys on this machine"
+    if dry_run:
+        typer.echo(f"would delete {words}")
+        return
+    if not yes:
+        typer.confirm(f"Delete {words}?", abort=True)
+    setup.remove(what, typer.echo)
+
+
+@group.command()
+def ack(
+    alert_id: Annotated[str, typer.Argument(help="The id at the end of the message.")],
+    config: options.Config = None,
+) -> None:
+    """Acknowledge an alert from afar, with AWS credentials and the acknowledgement key."""
+    from bedside.delivery import acknowledgement, iot_topics
+    from bedside.delivery import provision as setup
+    from bedside.delivery.secret_file import read_secret
+
+    iot = settings_file.load(config).alerts.iot_core
+    if iot.acknowledge_key_file is None:
+        raise SettingsError("Acknowledging needs a key: set alerts.iot_core.acknowledge_key_file.")
+    key = read_secret(iot.acknowledge_key_file)
+    message = acknowledgement.signed(alert_id, options.operator(), iot.thing, key)
+    try:
+        acknowledgement.verified(message, iot.thing, key)
+    except ValueError as error:
+        raise DeliveryError(f"{alert_id} cannot be acknowledged: {error}.") from error
+    setup.acknowledge(message, iot_topics.acknowledgement_topic(iot.thing))
+    typer.echo(f"Sent: {alert_id} is acknowledged once the monitor hears it.")
+
+
+def _installation(settings: Settings) -> Installation:
+    iot = settings.alerts.iot_core
+    return Installation(
+        thing=iot.thing,
+        phones=tuple(contact.phone for contact in settings.alerts.contacts),
+        certificate_file=iot.certificate_file,
+        key_file=iot.key_file,
+        acknowledge_key_file=(
+            iot.acknowledge_key_file or iot.key_file.with_name("acknowledge.key")
+        ),
+    )

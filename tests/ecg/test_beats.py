@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from bedside.ecg.beats import BeatClassifier
+from bedside.ecg.filters import BandPass
+from bedside.events import BeatClass
+from tests.ecg.heartbeats import RATE, heart, steady
+
+N, S, V, Q = (
+    BeatClass.NORMAL,
+    BeatClass.SUPRAVENTRICULAR,
+    BeatClass.VENTRICULAR,
+    BeatClass.UNKNOWN,
+)
+
+
+def classes(
+    x: NDArray[np.float64], peaks: list[int], classifier: BeatClassifier | None = None
+) -> list[BeatClass]:
+    """The class of each beat of a signal whose R peaks are given."""
+    classifier = classifier or BeatClassifier()
+    filtered = BandPass().process(x)
+    found, last = [], None
+    for peak in peaks:
+        first = peak + BandPass.delay_samples - 80
+        rr_s = None if last is None else (peak - last) / RATE
+        found.append(classifier.classify(peak, filtered[first : first + 192], rr_s))
+        last = peak
+    return found
+
+
+def with_early(rate_bpm: float, early: dict[int, float], seconds: float = 60) -> list[int]:
+    """Regular R peaks; beat number k comes at `early[k]` of its interval, the next one in time."""
+    peaks = [int(peak) for peak in steady(rate_bpm, seconds)]
+    step = peaks[1] - peaks[0]
+    return [peak - round(step * (1 - early.get(k, 1.0))) for k, peak in enumerate(peaks)]
+
+
+def test_a_steady_heart_has_normal_beats_only() -> None:
+    peaks = with_early(70, {})
+    assert set(classes(heart(peaks, 60), peaks)) == {N}
+
+
+@pytest.mark.parametrize("polarity", [1.0, -1.0])
+def test_early_wide_beats_are_ventricular(polarity: float) -> None:
+    early = {20: 0.7, 31: 0.7, 43: 0.7, 52: 0.7}
+    peaks = with_early(70, early)
+    found = classes(polarity * heart(peaks, 60, wide=tuple(early)), peaks)
+    assert [number for number, beat_class in enumerate(found) if beat_class is V] == list(early)
+
+
+def test_early_beats_of_the_usual_shape_are_supraventricular() -> None:
+    early = {20: 0.62, 31: 0.62, 43: 0.62}
+    peaks = with_early(70, early)
+    found = classes(heart(peaks, 60), peaks)
+    assert [number for number, beat_class in enumerate(found) if beat_class is S] == list(early)
+
+
+def test_a_run_of_wide_beats_is_ventricular_to_its_last() -> None:
+    peaks = [int(peak) for peak in steady(70, 40)]
+    run = [peaks[-1] + round(RATE * 0.4 * k) for k in range(1, 15)]
+    x = heart(peaks + run, 50, wide=tuple(range(len(peaks), len(peaks) + len(run))))
+    found = classes(x, peaks + run)
+    assert found[len(peaks) + 1 :] == [V] * (len(run) - 1)
+
+
+def test_a_beat_lost_in_a_flat_line_is_unknown_and_teaches_nothing() -> None:
+    classifier = BeatClassifier()
+    assert classifier.classify(500, np.zeros(192), 0.8) is Q
+    assert classifier.classify(500, np.full(192, np.nan), 0.8) is Q
+    peaks = with_early(70, {})
+    assert set(classes(heart(peaks, 60), peaks, classifier)) == {N}
+
+
+def test_after_a_reset_the_patient_is_forgotten() -> None:
+    early = {20: 0.7, 31: 0.7}
+    peaks = with_early(70, early)
+    x = heart(peaks, 60, wide=tuple(early))
+    classifier = BeatClassifier()
+    first = classes(x, peaks, classifier)
+    classifier.reset()
+    assert classes(x, peaks, classifier) == first
+
+
+def test_the_gain_of_the_source_changes_no_class() -> None:
+    early = {20: 0.7, 31: 0.62}
+    peaks = with_early(70, early)
+    x = heart(peaks, 60, wide=(20,))
+    assert classes(3.0 * x, peaks) == classes(x, peaks)
+
+
+def test_the_ventricular_beats_of_a_real_heart_are_told(ecg_data: Path) -> None:
+    wfdb = pytest.importorskip("wfdb")
+    from bedside.ecg.resampling import Resampler
+
+    name = str(ecg_data / "mitdb" / "119")
+    notes = wfdb.rdann(name, "atr")
+    beats = [(s, c) for s, c in zip(notes.sample, notes.symbol, strict=True) if c in "NV"]
+    x = Resampler(360.0).process(wfdb.rdrecord(name, channels=[0]).p_signal[:, 0])
+    beats = [(round(s * 250 / 360), c) for s, c in beats if 300 < s < 640000]
+    found = classes(x, [peak for peak, _ in beats])
+    right = [beat_class.value == c for beat_class, (_, c) in zip(found, beats, strict=True)]
+    assert np.mean(right[300:]) > 0.99

@@ -1,0 +1,37 @@
+"""The numbers that the program works with are the ones that were measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bedside.anomaly import budget
+from bedside.anomaly.autoencoder import Autoencoder
+
+METRICS = json.loads(
+    (Path(__file__).parents[2] / "model" / "metrics.json").read_text(encoding="utf-8")
+)
+
+
+def test_the_budget_is_the_one_that_cross_validation_measured() -> None:
+    tail = METRICS["cross_validation"]["tail"]
+    assert pytest.approx(tail["factor_at_one_a_day"], abs=0.005) == budget.FACTOR_AT_ONE_A_DAY
+    assert pytest.approx(tail["exponent"], abs=0.005) == budget.TAIL_EXPONENT
+    assert METRICS["cross_validation"]["recall"] == list(budget.RECALL)
+
+
+def test_the_measured_model_is_the_shipped_one() -> None:
+    autoencoder = Autoencoder.load()
+    assert METRICS["test"]["model"]["version"] == autoencoder.version
+    assert METRICS["test"]["model"]["training_data"] == autoencoder.training_data
+
+
+def test_every_number_stands_beside_the_command_that_measured_it() -> None:
+    for section in METRICS.values():
+        assert section["command"].startswith("python -m training ")
+
+
+def test_every_test_record_is_in_the_tables() -> None:
+    assert len(METRICS["test"]["beats"]["by_record"]) == 22

@@ -1,0 +1,315 @@
+"""Fits the weights of the signal chain: `python -m training.signal_fit qrs | beats | fibrillation`.
+
+Each part of the chain weighs a handful of numbers with one small layer. The detector and the
+classifier see what their own decisions led to, so they are run with the weights of the last round
+and fitted again to all that they met (DAgger: Ross 2011). Tests and measurements see none of the
+records used here.
+"""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bedside.ecg import beat_weights, beats, fibrillation, qrs_weights, rpeaks
+from bedside.ecg.filters import BandPass
+from bedside.events import (
+    WINDOW_BEFORE_SAMPLES,
+    WINDOW_RATE_HZ,
+    WINDOW_SAMPLES,
+    BeatClass,
+    Float64Array,
+)
+from training.datasets import NSRDB_TRAIN, TRAIN, data_folder
+from training.signal_data import (
+    CUDB,
+    RATE,
+    VFDB,
+    Lesson,
+    Noise,
+    at_250_hz,
+    lesson,
+    lethal_truth,
+    qrs_lessons,
+)
+
+Layers = list[NDArray[np.float64]]
+"""Weights and biases: (h, n), (h,), (k, h), (k,)."""
+
+Examples = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
+"""Evidence (m, n), class (m,) and weight (m,) of each."""
+
+ECG = Path(beats.__file__).parent
+ROUNDS = 3
+KEPT_ROUNDS = 2
+MATCH = 30
+"""Samples of 250 Hz between a candidate and its reference beat."""
+
+
+def scores(layers: Layers, evidence: Float64Array) -> Float64Array:
+    """The outputs (k,) of the fitted function for one evidence (n,)."""
+    result: Float64Array = layers[2] @ np.tanh(layers[0] @ evidence + layers[1]) + layers[3]
+    return result
+
+
+def fit(examples: Examples, start: Layers, decay: float, steps: int) -> Layers:
+    """Logistic regression on one hidden layer (L-BFGS), from `start`; one output or softmax."""
+    evidence, classes, weight = (torch.tensor(part) for part in examples)
+    weight = weight / weight.mean()
+    layers = [torch.tensor(layer, dtype=torch.float64).requires_grad_() for layer in start]
+    optimiser = torch.optim.LBFGS(
+        layers, max_iter=steps, history_size=20, line_search_fn="strong_wolfe"
+    )
+    loss_of = torch.nn.functional.cross_entropy
+
+    def closure() -> torch.Tensor:
+        optimiser.zero_grad()
+        output = torch.tanh(evidence @ layers[0].T + layers[1]) @ layers[2].T + layers[3]
+        if output.shape[1] == 1:
+            output = torch.cat((torch.zeros_like(output), output), dim=1)
+        loss = (weight * loss_of(output, classes, reduction="none")).mean()
+        loss = loss + decay * sum((layer**2).sum() for layer in layers[::2])
+        loss.backward()
+        return loss.detach()
+
+    optimiser.step(closure)
+    return [layer.detach().numpy() for layer in layers]
+
+
+def random_layers(evidence: int, hidden: int, outputs: int) -> Layers:
+    """A start that breaks the symmetry."""
+    rng = np.random.default_rng(0)
+    return [
+        0.3 * rng.normal(size=(hidden, evidence)),
+        np.zeros(hidden),
+        0.3 * rng.normal(size=(outputs, hidden)),
+        np.zeros(outputs),
+    ]
+
+
+def write(path: Path, names: tuple[str, ...], layers: Layers, what: str) -> None:
+    """A Python file of constants; a layer of one row becomes a vector, one bias a number."""
+    lines = [f'"""{what}, fitted by `python -m training.signal_fit`."""', ""]
+    lines += ["from __future__ import annotations", "", "import numpy as np", "", "# fmt: off"]
+    for name, layer in zip(names, layers, strict=True):
+        layer = layer[0] if layer.shape[0] == 1 else layer
+        if layer.ndim == 0:
+            lines += [f"{name} = {float(layer):.3f}", ""]
+            continue
+        rows = layer if layer.ndim == 2 else layer[None, :]
+        text = ["[" + ", ".join(f"{value:.3f}" for value in row) + "]" for row in rows]
+        body = text[0] if layer.ndim == 1 else "[" + ", ".join(text) + "]"
+        lines += [
+            f"{name} = np.array(",
+            *textwrap.wrap(body, 96, initial_indent="    ", subsequent_indent="    "),
+            ")",
+        ]
+        lines += [f'"""Shape {layer.shape}."""', ""]
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+class _Listening(rpeaks.RPeakDetector):
+    """The detector, remembering each candidate that it weighed."""
+
+    def __init__(self, layers: Layers) -> None:
+        self.met: list[tuple[int, Float64Array]] = []
+        self._layers = layers
+        super().__init__()
+
+    def _score(self, candidate: rpeaks._Candidate) -> float:
+        evidence = self._evidence(candidate)
+        self.met.append((candidate.at - rpeaks._FILTER_DELAY, evidence))
+        return float(scores(self._layers, evidence)[0])
+
+
+def _is_beat(at: NDArray[np.int64], peaks: Float64Array) -> NDArray[np.bool_]:
+    """Which candidates are beats: the nearest one to each reference beat, within 120 ms."""
+    after = np.clip(np.searchsorted(peaks, at), 1, len(peaks) - 1)
+    nearest = np.where(np.abs(peaks[after] - at) < np.abs(peaks[after - 1] - at), after, after - 1)
+    distance = np.abs(peaks[nearest] - at)
+    beat = distance < MATCH
+    for peak in np.unique(nearest[beat]):
+        rivals = np.flatnonzero(beat & (nearest == peak))
+        beat[rivals] = False
+        beat[rivals[np.argmin(distance[rivals])]] = True
+    return beat
+
+
+def _qrs_examples(given: Lesson, layers: Layers) -> Examples:
+    detector = _Listening(layers)
+    detector.process(given.signal_mv)
+    at = np.array([position for position, _ in detector.met])
+    keep = at < given.peaks[-1] + 200
+    for start, end in given.flutter:
+        keep &= (at < start - 100) | (at > end + 500)
+    evidence = np.array([evidence for _, evidence in detector.met])[keep]
+    beat = _is_beat(at, given.peaks)[keep].astype(np.int64)
+    return evidence, beat, np.full(len(beat), given.weight)
+
+
+def fit_qrs() -> None:
+    """The R-peak detector's weights."""
+    layers = [
+        qrs_weights.HIDDEN,
+        qrs_weights.HIDDEN_BIAS,
+        qrs_weights.OUTPUT[None, :],
+        np.array([qrs_weights.OUTPUT_BIAS]),
+    ]
+
+    def met(round_number: int, layers: Layers) -> Examples:
+        rng = np.random.default_rng(round_number)
+        return _joined([_qrs_examples(part, layers) for part in qrs_lessons(data_folder(), rng)])
+
+    layers = _rounds(met, layers, 6e-6, 400)
+    names = ("HIDDEN", "HIDDEN_BIAS", "OUTPUT", "OUTPUT_BIAS")
+    write(ECG / "qrs_weights.py", names, layers, "The weights of the R-peak detector's evidence")
+
+
+class _Judging(beats.BeatClassifier):
+    """The classifier, remembering the evidence of each beat."""
+
+    def __init__(self, layers: Layers) -> None:
+        self.met: list[Float64Array] = []
+        self._layers = layers
+        super().__init__()
+
+    def _judge(self, evidence: Float64Array) -> BeatClass:
+        self.met.append(evidence)
+        return beats._CLASSES[int(np.argmax(scores(self._layers, evidence)))]
+
+
+def _beat_examples(given: Lesson, layers: Layers, polarity: int) -> Examples:
+    filtered = polarity * BandPass().process(given.signal_mv)
+    found = np.array([peak.position for peak in rpeaks.RPeakDetector().process(given.signal_mv)])
+    after = np.clip(np.searchsorted(given.peaks, found), 1, len(given.peaks) - 1)
+    before = np.abs(given.peaks[after - 1] - found) < np.abs(given.peaks[after] - found)
+    nearest = np.where(before, after - 1, after)
+    near = np.abs(given.peaks[nearest] - found) <= 0.15 * RATE
+    classifier, taught, evidence, last = _Judging(layers), [], [], None
+    for position, number, is_near in zip(found, nearest, near, strict=True):
+        rr_s = None if last is None else float(position - last) / WINDOW_RATE_HZ
+        last = position
+        first = position + BandPass.delay_samples - WINDOW_BEFORE_SAMPLES
+        window_mv = filtered[max(0, first) : first + WINDOW_SAMPLES]
+        if len(window_mv) < WINDOW_SAMPLES:
+            continue
+        met = len(classifier.met)
+        classifier.classify(int(position), window_mv, rr_s)
+        if is_near and len(classifier.met) > met and given.classes[number] in "NSV":
+            taught.append("NSV".index(given.classes[number]))
+            evidence.append(classifier.met[-1])
+    classes = np.array(taught)
+    return np.array(evidence), classes, np.array([1.0, 1.5, 1.0])[classes]
+
+
+def fit_beats() -> None:
+    """The beat classifier's weights."""
+    layers = [
+        beat_weights.HIDDEN,
+        beat_weights.HIDDEN_BIAS,
+        beat_weights.CLASS_WEIGHTS,
+        beat_weights.CLASS_BIAS,
+    ]
+    given = [lesson(data_folder() / "mitdb" / name) for name in TRAIN]
+
+    def met(round_number: int, layers: Layers) -> Examples:
+        polarities = (1,) if round_number == 0 else (1, -1)
+        return _joined([_beat_examples(one, layers, p) for one in given for p in polarities])
+
+    layers = _rounds(met, layers, 1e-4, 250)
+    names = ("HIDDEN", "HIDDEN_BIAS", "CLASS_WEIGHTS", "CLASS_BIAS")
+    write(ECG / "beat_weights.py", names, layers, "The weights of the beat classifier's evidence")
+
+
+class _Describing(fibrillation.FibrillationRule):
+    """The rule, remembering its descriptors."""
+
+    def __init__(self) -> None:
+        self.met: list[Float64Array | None] = []
+        super().__init__()
+
+    def _judge(self, window_mv: Float64Array) -> float:
+        self.met.append(fibrillation.describe(window_mv))
+        return 0.0
+
+
+def _windows(signal_mv: Float64Array, truth: NDArray[np.int64]) -> Examples:
+    """Windows that fibrillate throughout, count 5, and those that do not; in between: none."""
+    rule = _Describing()
+    evidence, classes, weight = [], [], []
+    for verdict, met in zip(rule.process(signal_mv), rule.met, strict=True):
+        inside = truth[verdict.position - fibrillation.WINDOW : verdict.position]
+        fibrillating = float((inside == 1).mean())
+        if met is None or (fibrillating < 0.97 and float((inside > 0).mean()) > 0.1):
+            continue
+        evidence.append(met)
+        classes.append(int(fibrillating >= 0.97))
+        weight.append(5.0 if fibrillating >= 0.97 else 1.0)
+    return np.array(evidence), np.array(classes), np.array(weight)
+
+
+def fit_fibrillation() -> None:
+    """The fibrillation rule's weights; it has no memory, so one round is enough."""
+    folder = data_folder()
+    rng = np.random.default_rng(0)
+    noise = Noise(folder)
+    parts = []
+    for path in [folder / "vfdb" / n for n in VFDB] + [folder / "cudb" / n for n in CUDB]:
+        signal_mv, _ = at_250_hz(path)
+        parts.append(_windows(signal_mv, lethal_truth(path, len(signal_mv))))
+    for name in TRAIN:
+        path = folder / "mitdb" / name
+        plain, _ = at_250_hz(path)
+        truth = lethal_truth(path, len(plain))
+        snr_db = float(rng.choice([6, 0, -3]))
+        for signal_mv in (plain, noise.added(plain, "mix", snr_db, rng)):
+            parts.append(_windows(signal_mv, truth))
+    for name in NSRDB_TRAIN:
+        signal_mv, _ = at_250_hz(folder / "nsrdb" / name)
+        parts.append(_windows(signal_mv, np.zeros(len(signal_mv), dtype=np.int64)))
+    layers = fit(_joined(parts), random_layers(12, 8, 1), 3e-4, 300)
+    names = ("HIDDEN", "HIDDEN_BIAS", "OUTPUT", "OUTPUT_BIAS")
+    write(ECG / "fibrillation_weights.py", names, layers, "The weights of the fibrillation rule")
+
+
+def _joined(parts: list[Examples]) -> Examples:
+    evidence, classes, weight = zip(*parts, strict=True)
+    return np.concatenate(evidence), np.concatenate(classes), np.concatenate(weight)
+
+
+def _rounds(
+    met: Callable[[int, Layers], Examples], layers: Layers, decay: float, steps: int
+) -> Layers:
+    held: list[Examples] = []
+    for number in range(ROUNDS):
+        held = [*held, met(number, layers)][-KEPT_ROUNDS:]
+        examples = _joined(held)
+        layers = fit(examples, layers, decay, steps)
+        evidence, classes, _ = examples
+        output = np.tanh(evidence @ layers[0].T + layers[1]) @ layers[2].T + layers[3]
+        guess = output.argmax(axis=1) if output.shape[1] > 1 else (output[:, 0] > 0).astype(int)
+        print(f"round {number}: {int((guess != classes).sum())} of {len(classes)} wrong")
+    return layers
+
+
+PARTS = {"qrs": fit_qrs, "beats": fit_beats, "fibrillation": fit_fibrillation}
+
+
+def main() -> int:
+    """Fit one part; its weights file is written anew."""
+    if len(sys.argv) != 2 or sys.argv[1] not in PARTS:
+        print(f"Say what to fit: {', '.join(PARTS)}.", file=sys.stderr)
+        return 2
+    torch.set_num_threads(1)
+    PARTS[sys.argv[1]]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
