@@ -1,5 +1,26 @@
 """Bytes on MQTT ↔ `Batch` and `Ack`: the node's wire format, version 1, little-endian.
 
+Topics, under `bedside/v1/{node}/`, the name of `a-z`, `0-9` and `-`: `ecg` (batches, QoS 1), `meta`
+and `status` (JSON, retained; `status` is also the last will), `ack` and `cmd` (to the node).
+
+    batch   0  2 bytes  magic `BE`              acknowledgement
+            2  u8       version, 1              0  2 bytes  magic `BA`
+            3  u8       header length, 52       2  u8       version, 1
+            4  u16      flags                   3  u8       n missing ranges, 0 to 16
+            6  u16      samples, 1 to 250       4  u32      boot id
+            8  u32      boot id                 8  u32      stored up to here, but for the ranges
+           12  u32      sequence number        12  n × (u32, u32)  first and last of each range
+           16  u64      index of first sample end  u32      CRC-32 of all before it
+           24  i64      Unix time of it in µs, 0: not synced
+           32  u32      sampling rate in mHz
+           36  u32      nV per LSB, input-referred
+           40  u32      batches dropped since boot
+           44  u8       encoding, 0: int16
+           45  3 bytes  zero
+           48  u32      lowest sequence number still held
+           52  i16 ×    samples
+          end  u32      CRC-32 (zlib's) of all before it
+
 A payload is either decoded whole or refused with a `WireError` whose `reason` is a short code to
 count. The checks run in one fixed order, so that every implementation refuses a payload for the
 same reason: magic, version, header length, encoding, count, length, CRC, rate, scale.

@@ -25,7 +25,7 @@ from bedside.tui.words import by_urgency
 CELL_W, CELL_H = 9.0, 19.0
 BACKGROUND, FOREGROUND = "#080b0d", "#d8e0e4"
 GIVE_UP_S = 80.0
-SETTLE_S = 4.0
+SETTLE_S = 2.0
 
 # The arms of line characters: left, right, up, down.
 _ARMS = {"─": "lr", "│": "ud", "━": "lr", "┃": "ud", "╭": "rd", "╮": "ld", "╰": "ru", "╯": "lu"}
