@@ -166,12 +166,8 @@ class ScreenSettings(_Section):
     """Seconds across the trace; for a true 25 mm/s its width in mm divided by 25."""
 
 
-class Settings(BaseSettings):
+class Settings(_Section):
     """All of it. `load` reads it from a file."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="BEDSIDE_", env_nested_delimiter="__", extra="forbid", frozen=True
-    )
 
     broker: BrokerSettings = BrokerSettings()
     station: StationSettings = StationSettings()
@@ -180,21 +176,13 @@ class Settings(BaseSettings):
     screen: ScreenSettings = ScreenSettings()
     limits: Limits = Limits()
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What it is built with, and nothing else."""
-        return (init_settings,)
 
-
-class _FromEnvironment(Settings):
+class _FromEnvironment(Settings, BaseSettings):
     """Settings over which the environment wins, so that a service's unit can override a file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BEDSIDE_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
 
     @classmethod
     def settings_customise_sources(
