@@ -63,6 +63,11 @@ class Ministack:
             "AWS_ENDPOINT_URL": self.url,
         }
 
+    def wait_for_log(self, words: str, within_s: float = 10.0) -> None:
+        give_up_s = time.monotonic() + within_s
+        while words not in self.log.read_text():
+            assert time.monotonic() < give_up_s, f"{words} never happened"
+
     def stop(self) -> None:
         self._process.kill()
         self._process.wait(10)

@@ -51,6 +51,10 @@ class Mosquitto:
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
 
+    def save(self) -> None:
+        """Write sessions and what waits in them to disk, where it persists anything."""
+        self._signal(signal.SIGUSR1)
+
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)

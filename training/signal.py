@@ -167,11 +167,11 @@ def ectopic_counts(made: Run, path: Path) -> dict[str, Count]:
         count = Count()
         for number, real in enumerate(classes):
             hit = of_truth[number] >= 0 and called[int(of_truth[number])] == code
-            count.tp += real == code and hit
-            count.fn += real == code and not hit
+            count.tp += int(real == code and hit)
+            count.fn += int(real == code and not hit)
         for number, guess in enumerate(called):
             real = classes[partner[number]] if number in partner else "none"
-            count.fp += guess == code and real not in (code, "F", "Q")
+            count.fp += int(guess == code and real not in (code, "F", "Q"))
         counts[code] = count
     return counts
 

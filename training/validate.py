@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bedside.anomaly.autoencoder import Autoencoder
-from bedside.anomaly.budget import RECALL_ERRORS, calibration_level, episode_levels
+from bedside.anomaly.budget import RECALL_ERRORS, calibration_level
 from training import datasets
 from training.datasets import RecordBeats
 from training.export import export
+from training.metrics import alarms
 from training.network import Network
 from training.patients import gather
 from training.replay import ScoredRecord, replay
@@ -28,8 +28,8 @@ FOLDS = 3
 POPULATION_THRESHOLD = 0.12
 """The threshold for patients without a baseline."""
 
-TAIL_LEVELS = 12
-"""How many of the highest levels of all hours the power law of the tail is fitted to."""
+FACTORS = (1.2, 1.4, 1.6, 1.8, 2.0, 2.2)
+"""Thresholds, in units of the calibration's level, at which false alarms are counted."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Tail:
     factor_at_one_a_day: float
     exponent: float
     hours: float
+    counts: tuple[int, ...]
 
 
 def training_parts(folder: Path, records: Sequence[str]) -> list[RecordBeats]:
@@ -74,29 +75,27 @@ def cross_validate(folder: Path, config: Config) -> list[ScoredRecord]:
     return scored
 
 
-def tail(scored: Sequence[ScoredRecord]) -> Tail:
-    """How the episode levels of later, normal stretches exceed the calibration's level.
+def tail(healthy: Sequence[ScoredRecord]) -> Tail:
+    """How false alarms a day fall with the threshold, counted over recordings of healthy people.
 
-    A stretch counts as normal where the reference has no other beat among the last ten. Each
-    exceedance that is not part of the one before counts once.
+    Only unselected recordings can say how often something happens in a day: MIT-BIH's half hours
+    were chosen for what is in them. A power law is fitted to the counts at `FACTORS`.
     """
-    factors: list[NDArray[np.float64]] = []
-    hours = 0.0
-    for record in scored:
-        if record.baseline is None:
-            continue
-        level = calibration_level(record.errors[record.teaching])
-        usable = record.beats.part(record.beats.usable)
-        levels = episode_levels(record.errors[record.beats.usable])
-        strange = np.convolve(usable.classes != "N", np.ones(10), "full")[: len(levels)] > 0
-        counted = (usable.time_s > 300.0) & ~strange
-        factors.append(_peaks(np.where(counted, levels, 0.0)) / level)
-        hours += float(counted.mean() * (usable.time_s[-1] - usable.time_s[0]) / 3600.0)
-    highest = np.sort(np.concatenate(factors))[::-1][:TAIL_LEVELS]
-    # Hill's estimator of the exponent, from the highest levels of all patients.
-    exponent = 1.0 / float(np.mean(np.log(highest[:-1] / highest[-1])))
-    per_day = (TAIL_LEVELS - 1) / hours * 24.0
-    return Tail(float(highest[-1] * per_day ** (1.0 / exponent)), exponent, hours)
+    calibrated = [record for record in healthy if record.baseline is not None]
+    counts, hours = [], 0.0
+    for factor in FACTORS:
+        runs = [alarms(replace(record, threshold=factor * _level(record))) for record in calibrated]
+        counts.append(sum(run.false for run in runs))
+        hours = sum(run.hours for run in runs)
+    seen = np.array(counts) > 0
+    slope, intercept = np.polyfit(
+        np.log(np.array(FACTORS)[seen]), np.log(np.array(counts)[seen] / hours * 24.0), 1
+    )
+    return Tail(float(np.exp(intercept / -slope)), float(-slope), hours, tuple(counts))
+
+
+def _level(record: ScoredRecord) -> float:
+    return calibration_level(record.errors[record.teaching])
 
 
 def recall_curve(scored: Sequence[ScoredRecord]) -> list[float]:
@@ -107,9 +106,3 @@ def recall_curve(scored: Sequence[ScoredRecord]) -> list[float]:
         if len(errors) >= 10:
             per_patient.append([(errors > level).mean() for level in RECALL_ERRORS])
     return [round(float(share), 4) for share in np.mean(per_patient, axis=0)]
-
-
-def _peaks(levels: NDArray[np.float64], apart: int = 20) -> NDArray[np.float64]:
-    """The highest level of each `apart` beats (n,): neighbours share their errors."""
-    padded = np.pad(levels, (0, -len(levels) % apart))
-    return padded.reshape(-1, apart).max(axis=1)

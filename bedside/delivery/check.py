@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,8 +19,8 @@ from bedside.delivery.iot_endpoint import IotEndpoint
 from bedside.delivery.secret_file import check_secret_file
 from bedside.errors import DeliveryError
 
-LINK_S = 1.5
-"""How long one step of the way to the endpoint may take."""
+LINK_S = 2.0
+"""How long the way to the endpoint and back may take altogether."""
 
 _CLOCK_OFF = timedelta(minutes=5)
 _SOON = timedelta(days=30)
@@ -117,19 +118,21 @@ def link(endpoint: IotEndpoint, *, speak: bool) -> list[Finding]:
         return [Finding(False, f"Key, certificate or authority cannot be loaded: {error}.")]
     if endpoint.port == 443:
         context.set_alpn_protocols(["x-amzn-mqtt-ca"])
+    deadline_s = time.monotonic() + LINK_S
     try:
         plain = socket.create_connection((endpoint.host, endpoint.port), timeout=LINK_S)
     except socket.gaierror:
         return [Finding(False, f"There is no host {endpoint.host}, or no network.")]
     except TimeoutError:
-        sentence = f"Nothing came back from {where} within {LINK_S} s"
+        sentence = f"Nothing came back from {where} within {LINK_S:.0f} s"
         return [Finding(False, f"{sentence}: a firewall may block the port; try port 443.")]
     except OSError as error:
         return [Finding(False, f"Nobody listens at {where} ({error.strerror}).")]
     with plain:
-        plain.settimeout(LINK_S)
+        plain.settimeout(max(0.1, deadline_s - time.monotonic()))
         try:
             with context.wrap_socket(plain, server_hostname=endpoint.host) as secured:
+                secured.settimeout(max(0.1, deadline_s - time.monotonic()))
                 return _policy(secured, endpoint.thing, speak)
         except ssl.SSLCertVerificationError as error:
             return [Finding(False, _distrusted(error, endpoint))]

@@ -182,7 +182,10 @@ class IotCore:
         self._is_down(self._in_words(data.exception, code))
 
     def _on_disconnected(self, data: mqtt5.LifecycleDisconnectData) -> None:
-        self._is_down(self._in_words(data.exception, None))
+        name = getattr(data.exception, "name", "")
+        closed = name.startswith("AWS_IO_TLS") or name == "AWS_IO_SOCKET_CLOSED"
+        broke = f"The link to {self._where()} broke."
+        self._is_down(broke if closed else self._in_words(data.exception, None))
 
     def _is_down(self, reason: str) -> None:
         if self._closing:

@@ -154,9 +154,10 @@ class Outbox:
         results: list[DeliveryStep] = []
         tried: set[str] = set()
         failures = 0
-        self._save_unsaved()
         self._escalate(now_s)
         while failures < _FAILURES_IN_A_ROW:
+            # Before every attempt: a long backlog must not keep alerts in memory only.
+            self._save_unsaved()
             delivery = self._next_due(now_s, tried)
             if delivery is None:
                 break
@@ -365,6 +366,8 @@ class Outbox:
         with self._lock:
             for delivery in [each for each in self._deliveries.values() if not each.saved]:
                 self._put(delivery)
+                if not self._deliveries[delivery.alert.alert_id].saved:
+                    return
 
     def _begin_unknown_times(self, now_s: float) -> None:
         for alert_id, delivery in self._deliveries.items():

@@ -74,8 +74,8 @@ size_t encode_batch(const BatchHeader& header, const int16_t* samples, uint8_t* 
     put_u32(out + kDroppedAt, header.dropped);
     put_u32(out + kEncodingAt, 0);
     put_u32(out + kLowestHeldAt, header.lowest_held);
-    for (uint16_t i = 0; i < header.count; ++i) {
-        put_u16(out + kHeaderBytes + 2U * i, static_cast<uint16_t>(samples[i]));
+    for (size_t i = 0; i < header.count; ++i) {
+        put_u16(out + kHeaderBytes + 2 * i, static_cast<uint16_t>(samples[i]));
     }
     seal(out, size);
     return size;
@@ -102,7 +102,7 @@ Refusal decode_batch(const uint8_t* payload, size_t size, BatchHeader& header, i
     if (!is_count(count)) {
         return Refusal::kCount;
     }
-    if (size != header_bytes + 2U * count + kCrcBytes) {
+    if (size != header_bytes + size_t{2} * count + kCrcBytes) {
         return Refusal::kLength;
     }
     if (!is_sealed(payload, size)) {
@@ -126,8 +126,8 @@ Refusal decode_batch(const uint8_t* payload, size_t size, BatchHeader& header, i
     header.nv_per_lsb = nv_per_lsb;
     header.dropped = get_u32(payload + kDroppedAt);
     header.lowest_held = get_u32(payload + kLowestHeldAt);
-    for (uint16_t i = 0; i < count; ++i) {
-        samples[i] = static_cast<int16_t>(get_u16(payload + header_bytes + 2U * i));
+    for (size_t i = 0; i < count; ++i) {
+        samples[i] = static_cast<int16_t>(get_u16(payload + header_bytes + 2 * i));
     }
     return Refusal::kNone;
 }

@@ -11,7 +11,7 @@ constexpr uint8_t kWireVersion = 1;
 constexpr size_t kHeaderBytes = 52;
 constexpr size_t kCrcBytes = 4;
 constexpr uint16_t kMaxSamples = 250;
-constexpr size_t kMaxBatchBytes = kHeaderBytes + 2 * kMaxSamples + kCrcBytes;
+constexpr size_t kMaxBatchBytes = kHeaderBytes + size_t{2} * kMaxSamples + kCrcBytes;
 constexpr uint8_t kMaxMissingRanges = 16;
 constexpr size_t kMaxAckBytes = 12 + 8 * kMaxMissingRanges + kCrcBytes;
 constexpr uint32_t kMinRateMhz = 100'000;
@@ -68,7 +68,7 @@ struct Ack {
 };
 
 constexpr size_t batch_bytes(uint16_t count) {
-    return kHeaderBytes + 2U * count + kCrcBytes;
+    return kHeaderBytes + size_t{2} * count + kCrcBytes;
 }
 
 /// Writes a payload of `batch_bytes(header.count)`; returns its size, or 0 where a reader would

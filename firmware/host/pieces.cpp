@@ -21,7 +21,7 @@ bool Pieces::next(Piece& piece) {
     const std::uint16_t count = get_u16(header);
     piece.flags = get_u16(header + 2);
     piece.skipped = get_u32(header + 4);
-    std::vector<std::uint8_t> bytes(2U * count);
+    std::vector<std::uint8_t> bytes(std::size_t{2} * count);
     if (count > 0 && std::fread(bytes.data(), bytes.size(), 1, file_) != 1) {
         return false;
     }

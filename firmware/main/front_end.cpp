@@ -34,12 +34,20 @@ void set_up_front_end() {
     switch_led(false);
 }
 
-void switch_front_end(bool on) { gpio_set_level(kShutdown, on ? 1 : 0); }
+void switch_front_end(bool on) {
+    gpio_set_level(kShutdown, on ? 1 : 0);
+}
 
-bool lo_plus_is_high() { return gpio_get_level(kLoPlus) != 0; }
+bool lo_plus_is_high() {
+    return gpio_get_level(kLoPlus) != 0;
+}
 
-bool lo_minus_is_high() { return gpio_get_level(kLoMinus) != 0; }
+bool lo_minus_is_high() {
+    return gpio_get_level(kLoMinus) != 0;
+}
 
-void switch_led(bool on) { gpio_set_level(kLed, on ? 1 : 0); }
+void switch_led(bool on) {
+    gpio_set_level(kLed, on ? 1 : 0);
+}
 
 }  // namespace bedside::node

@@ -33,7 +33,9 @@ void on_wifi(void*, esp_event_base_t, int32_t event, void*) {
     }
 }
 
-void on_time(struct timeval*) { __atomic_store_n(&time_is_synced, true, __ATOMIC_RELAXED); }
+void on_time(struct timeval*) {
+    __atomic_store_n(&time_is_synced, true, __ATOMIC_RELAXED);
+}
 
 }  // namespace
 
@@ -46,10 +48,9 @@ void start_network(const Credentials& credentials) {
     ESP_ERROR_CHECK(esp_event_handler_instance_register(WIFI_EVENT, ESP_EVENT_ANY_ID, &on_wifi,
                                                         nullptr, nullptr));
     wifi_config_t wifi = {};
-    // Both fields may be full without a terminator.
-    memcpy(wifi.sta.ssid, credentials.ssid, strnlen(credentials.ssid, sizeof wifi.sta.ssid));
-    memcpy(wifi.sta.password, credentials.wifi_password,
-           strnlen(credentials.wifi_password, sizeof wifi.sta.password));
+    // Both fields may be full, without a terminator.
+    memcpy(wifi.sta.ssid, credentials.ssid, strlen(credentials.ssid));
+    memcpy(wifi.sta.password, credentials.wifi_password, strlen(credentials.wifi_password));
     wifi.sta.threshold.authmode = WIFI_AUTH_WPA2_PSK;
     ESP_ERROR_CHECK(esp_wifi_set_mode(WIFI_MODE_STA));
     ESP_ERROR_CHECK(esp_wifi_set_config(WIFI_IF_STA, &wifi));

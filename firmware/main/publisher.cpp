@@ -73,7 +73,8 @@ void hear(const esp_mqtt_event_t& event, Incoming& told) {
         ESP_LOGW(kTag, "a message of %d bytes was ignored", event.total_data_len);
         return;
     }
-    told.kind = is_topic(event, node->ack_topic()) ? Incoming::Kind::kAck : Incoming::Kind::kCommand;
+    told.kind =
+        is_topic(event, node->ack_topic()) ? Incoming::Kind::kAck : Incoming::Kind::kCommand;
     told.size = static_cast<uint8_t>(event.data_len);
     memcpy(told.bytes, event.data, told.size);
     tell(told);
@@ -110,9 +111,8 @@ void on_mqtt(void*, esp_event_base_t, int32_t id, void* data) {
 
 int32_t enqueue(void*, const char* topic, const uint8_t* bytes, size_t size, bool retain) {
     // −1: failed, −2: the outbox is full. Both mean later.
-    const int token =
-        esp_mqtt_client_enqueue(client, topic, reinterpret_cast<const char*>(bytes),
-                                static_cast<int>(size), 1, retain ? 1 : 0, true);
+    const int token = esp_mqtt_client_enqueue(client, topic, reinterpret_cast<const char*>(bytes),
+                                              static_cast<int>(size), 1, retain ? 1 : 0, true);
     return token >= 0 ? token : -1;
 }
 
@@ -133,7 +133,7 @@ Store& make_store() {
     const size_t useful = Store::words_for(most, kBatchSamples) * sizeof(uint32_t);
     uint32_t caps = MALLOC_CAP_SPIRAM;
     if (bytes == 0) {
-        bytes = CONFIG_BEDSIDE_STORE_KB * 1024;
+        bytes = size_t{CONFIG_BEDSIDE_STORE_KB} * 1024;
         caps = MALLOC_CAP_INTERNAL | MALLOC_CAP_8BIT;
     }
     bytes = bytes < useful ? bytes : useful;
@@ -165,8 +165,7 @@ void start_client(const Credentials& credentials) {
     config.outbox.limit = kOutboxBytes;
     client = esp_mqtt_client_init(&config);
     ESP_ERROR_CHECK(client != nullptr ? ESP_OK : ESP_ERR_NO_MEM);
-    ESP_ERROR_CHECK(
-        esp_mqtt_client_register_event(client, MQTT_EVENT_ANY, &on_mqtt, nullptr));
+    ESP_ERROR_CHECK(esp_mqtt_client_register_event(client, MQTT_EVENT_ANY, &on_mqtt, nullptr));
     ESP_ERROR_CHECK(esp_mqtt_client_start(client));
 }
 

@@ -51,8 +51,7 @@ struct Converter {
 Converter set_up_converter() {
     Converter converter = {};
     adc_unit_t unit = ADC_UNIT_1;
-    ESP_ERROR_CHECK(
-        adc_oneshot_io_to_channel(CONFIG_BEDSIDE_ECG_GPIO, &unit, &converter.channel));
+    ESP_ERROR_CHECK(adc_oneshot_io_to_channel(CONFIG_BEDSIDE_ECG_GPIO, &unit, &converter.channel));
     // Wi-Fi occupies ADC2.
     ESP_ERROR_CHECK(unit == ADC_UNIT_1 ? ESP_OK : ESP_ERR_INVALID_ARG);
     adc_oneshot_unit_init_cfg_t init = {};
@@ -156,13 +155,17 @@ void start_sampler(QueueHandle_t cuts) {
     // Wi-Fi lives on core 0.
     constexpr BaseType_t kCore = 1;
 #endif
-    const BaseType_t started = xTaskCreatePinnedToCore(&run, "sampler", kStackBytes, nullptr,
-                                                       kPriority, &task, kCore);
+    const BaseType_t started =
+        xTaskCreatePinnedToCore(&run, "sampler", kStackBytes, nullptr, kPriority, &task, kCore);
     ESP_ERROR_CHECK(started == pdPASS ? ESP_OK : ESP_ERR_NO_MEM);
 }
 
-void set_idle(bool idle) { __atomic_store_n(&idle_wanted, idle, __ATOMIC_RELAXED); }
+void set_idle(bool idle) {
+    __atomic_store_n(&idle_wanted, idle, __ATOMIC_RELAXED);
+}
 
-SamplerCounts sampler_counts() { return counts; }
+SamplerCounts sampler_counts() {
+    return counts;
+}
 
 }  // namespace bedside::node

@@ -239,24 +239,27 @@ TEST("a few missed ticks are bridged: no sample is lost and the index holds") {
 }
 
 TEST("many missed ticks are a gap after which every index is still its time") {
+    constexpr Reading kLevel = {2548, false, false};
     for (uint32_t missed = Acquisition::kBridgedTicks + 1; missed < 60; ++missed) {
         for (int before = 0; before < 2 * Decimator::kFactor; ++before) {
             Bench bench;
-            bench.run(20);
+            bench.run(20, kLevel);
             for (int i = 0; i < before; ++i) {
-                bench.tick(1, {kMiddle, false, false});
+                bench.tick(1, kLevel);
             }
-            bench.tick(1 + missed, {kMiddle, false, false});
-            bench.tick(1 + missed, {kMiddle, false, false});
-            bench.run(100);
+            bench.tick(1 + missed, kLevel);
+            bench.tick(1 + missed, kLevel);
+            bench.run(100, kLevel);
             CHECK_EQUAL(bench.acquisition.missed_ticks(), 2 * missed);
             for (int i = 0; i < bench.cuts.count; ++i) {
                 const Cut& cut = bench.cuts.at[i];
                 const auto due_tick = static_cast<int64_t>((cut.first_sample + 1) * 8);
                 CHECK_EQUAL(cut.first_us, due_tick * 500 - Acquisition::kDelayUs);
+                // Nothing of the gap is in any sample.
+                for (int sample = 0; sample < cut.count; ++sample) {
+                    CHECK_EQUAL(cut.samples[sample], bench.calibration.at(kLevel.raw));
+                }
             }
-            const Cut& last = bench.cuts.at[bench.cuts.count - 1];
-            CHECK_EQUAL(last.samples[last.count - 1], bench.calibration.at(kMiddle));
         }
     }
 }
@@ -274,6 +277,17 @@ TEST("a reading outside the converter's straight range is flagged as saturated")
         saturated += bench.cuts.at[i].flags == flag::kSaturated ? bench.cuts.at[i].count : 0;
     }
     CHECK_EQUAL(saturated, 2 * LeadOff::kSaturationHoldSamples);
+}
+
+TEST("each electrode's pin is seen through to the flags") {
+    for (int turn = 0; turn < 2; ++turn) {
+        const bool plus = turn == 0;
+        Bench bench;
+        bench.run(600);
+        bench.run(100, {kMiddle, plus, !plus});
+        const Cut& last = bench.cuts.at[bench.cuts.count - 1];
+        CHECK_EQUAL(last.flags, plus ? flag::kLeadOffPlus : flag::kLeadOffMinus);
+    }
 }
 
 TEST("a front end that is switched off is flagged until it has settled again") {

@@ -307,7 +307,52 @@ TEST("time may wrap, and a pause earns no more than the burst") {
     idle.keep(8);
     idle.send(1400);
     idle.uplink.disconnected();
-    CHECK_EQUAL(idle.send(100'000), 4);
+    CHECK_EQUAL(idle.send(200'000'000), 4);
+}
+
+TEST("a live batch that is dropped before it was sent is not sent") {
+    Bench bench;
+    bench.keep(kSlots + 1);
+    uint32_t sequences[kSlots];
+    CHECK(bench.send(200 * kSlots, sequences) > 0);
+    CHECK_EQUAL(bench.uplink.dropped(), 1);
+    CHECK(sequences[0] > 0);
+}
+
+TEST("a token of a slot that holds another batch by now is ignored") {
+    Bench bench;
+    bench.keep(1);
+    bench.send(0);
+    bench.uplink.acknowledged(ack(0));
+    bench.keep(1);
+    bench.send(200);
+    bench.uplink.expired(100);
+    CHECK_EQUAL(bench.send(300), 0);
+    bench.uplink.expired(101);
+    CHECK_EQUAL(bench.send(400), 1);
+}
+
+TEST("a token of a batch that was acknowledged meanwhile is ignored") {
+    Bench bench;
+    bench.keep(2);
+    bench.send(200);
+    bench.uplink.acknowledged(ack(1));
+    bench.uplink.expired(100);
+    bench.uplink.disconnected();
+    CHECK_EQUAL(bench.send(300), 0);
+    CHECK_EQUAL(bench.uplink.backlog_batches(), 0);
+}
+
+TEST("many live batches at once delay the others by no more than the burst") {
+    Bench bench;
+    bench.keep(8);
+    CHECK_EQUAL(bench.send(1400), 8);
+    bench.published(0, 7);
+    bench.keep(4);
+    CHECK_EQUAL(bench.send(1400), 4);
+    bench.uplink.disconnected();
+    CHECK_EQUAL(bench.send(1649), 0);
+    CHECK_EQUAL(bench.send(1650), 1);
 }
 
 TEST("a batch that cannot be encoded is refused and leaves no trace") {

@@ -9,10 +9,12 @@ from typing import Any
 
 
 def literal(values: list[int]) -> str:
-    return "{" + ", ".join(f"{value}" if value != -(2**63) else "INT64_MIN" for value in values) + "}"
+    """A list of numbers as an initialiser."""
+    return "{" + ", ".join(map(str, values)) + "}"
 
 
 def of_batch(number: int, vector: dict[str, Any]) -> str:
+    """The header and samples that a reader finds in a batch."""
     fields = vector["fields"]
     header = ", ".join(
         [
@@ -31,6 +33,7 @@ def of_batch(number: int, vector: dict[str, Any]) -> str:
 
 
 def of_ack(number: int, vector: dict[str, Any]) -> str:
+    """What a reader finds in an acknowledgement."""
     fields = vector["fields"]
     ranges = ", ".join(f"{{{first}U, {last}U}}" for first, last in fields["missing"])
     return (
@@ -40,6 +43,7 @@ def of_ack(number: int, vector: dict[str, Any]) -> str:
 
 
 def text(vectors: list[dict[str, Any]]) -> str:
+    """The whole file: the payloads, and a table `kVectors` of them."""
     parts = []
     rows = []
     for number, vector in enumerate(vectors):
@@ -54,10 +58,10 @@ def text(vectors: list[dict[str, Any]]) -> str:
             ack = f"&kAck{number}"
         refusal = "k" + vector.get("error", "none").capitalize()
         canonical = "false" if vector.get("canonical") is False else "true"
+        is_batch = "true" if vector["kind"] == "batch" else "false"
         rows.append(
-            f"    {{{json.dumps(vector['name'])}, {'true' if vector['kind'] == 'batch' else 'false'}, "
-            f"kPayload{number}, {len(payload)}, bedside::Refusal::{refusal}, {batch}, {samples}, "
-            f"{ack}, {canonical}}},\n"
+            f"    {{{json.dumps(vector['name'])}, {is_batch}, kPayload{number}, {len(payload)}, "
+            f"bedside::Refusal::{refusal}, {batch}, {samples}, {ack}, {canonical}}},\n"
         )
     return "".join(parts) + "constexpr Vector kVectors[] = {\n" + "".join(rows) + "};\n"
 

@@ -23,11 +23,23 @@ THING = "bedside-7"
 ACK_KEY = b"0123456789abcdef0123456789abcdef"
 PATIENCE_S = 20.0
 
+MONITOR = """
+import sys, threading
+from pathlib import Path
+from bedside.delivery.iot_core import IotCore
+from bedside.delivery.iot_endpoint import IotEndpoint
+host, port, thing, *files = sys.argv[1:]
+core = IotCore(IotEndpoint(host, int(port), thing, *map(Path, files)))
+core.start(lambda news: news.up and print("up", flush=True))
+threading.Event().wait()
+"""
+"""A monitor's link as a process, to be killed."""
+
 
 class Cloud:
     """The broker, its authority, and a phone that hears everything."""
 
-    def __init__(self, folder: Path, server_host: str = "localhost") -> None:
+    def __init__(self, folder: Path, more: str = "", *, server_host: str = "localhost") -> None:
         self.folder = folder
         self.authority = Authority(folder)
         certificate, key = self.authority.issue("server", host=server_host)
@@ -44,7 +56,7 @@ class Cloud:
             # As root it would become another user, who cannot read the key.
             f"user {getpass.getuser()}\n"
             f"cafile {self.authority.file}\ncertfile {certificate}\nkeyfile {key}\n"
-            f"require_certificate true\nuse_identity_as_username true\nacl_file {policy}\n",
+            f"require_certificate true\nuse_identity_as_username true\nacl_file {policy}\n{more}",
         )
 
     def endpoint(self, thing: str = THING, **validity: Any) -> IotEndpoint:

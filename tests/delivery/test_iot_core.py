@@ -25,7 +25,7 @@ from bedside.errors import DeliveryError
 from bedside.events import Priority
 from tests.certificates import Authority
 from tests.conftest import PROJECT
-from tests.delivery.cloud import ACK_KEY, PATIENCE_S, THING, Cloud, News, Phone
+from tests.delivery.cloud import ACK_KEY, MONITOR, PATIENCE_S, THING, Cloud, News, Phone
 from tests.delivery.wire import an_alert
 
 DAY = timedelta(days=1)
@@ -291,24 +291,12 @@ def test_a_monitor_that_is_stopped_says_so_and_leaves_no_last_will(
     assert phone.next("state")["status"] == "stopped"
 
 
-_MONITOR = """
-import sys, threading
-from pathlib import Path
-from bedside.delivery.iot_core import IotCore
-from bedside.delivery.iot_endpoint import IotEndpoint
-host, port, thing, *files = sys.argv[1:]
-core = IotCore(IotEndpoint(host, int(port), thing, *map(Path, files)))
-core.start(lambda news: news.up and print("up", flush=True))
-threading.Event().wait()
-"""
-
-
 def test_a_monitor_that_is_killed_is_reported_by_its_last_will(cloud: Cloud, phone: Phone) -> None:
     endpoint = cloud.endpoint()
     files = [endpoint.certificate_file, endpoint.key_file, endpoint.ca_file]
     arguments = [endpoint.host, str(endpoint.port), endpoint.thing, *map(str, files)]
     with subprocess.Popen(
-        [sys.executable, "-c", _MONITOR, *arguments], stdout=subprocess.PIPE, cwd=PROJECT
+        [sys.executable, "-c", MONITOR, *arguments], stdout=subprocess.PIPE, cwd=PROJECT
     ) as monitor:
         assert monitor.stdout is not None
         assert monitor.stdout.readline() == b"up\n"

@@ -448,6 +448,25 @@ def test_an_alert_that_the_disk_refuses_leaves_from_memory_and_is_marked(
         assert states(again) == {"a": "accepted", "b": "accepted"}
 
 
+def test_an_alert_from_memory_is_saved_as_soon_as_the_disk_is_back_whatever_waits_before_it(
+    path: Path,
+) -> None:
+    saved: list[bool] = []
+
+    class Looking:
+        def send(self, alert: Alert) -> None:
+            saved.append(all(row.saved for row in outbox.rows()))
+            if len(saved) == 1:
+                with files_cannot_grow():
+                    outbox.commit(an_alert("late"), 0.0)
+
+    with contextlib.closing(Outbox(path, Looking())) as outbox:
+        for name in ("a", "b", "c"):
+            outbox.commit(an_alert(name), 0.0)
+        outbox.drain(0.0)
+    assert saved == [True] * 4
+
+
 def test_two_stations_cannot_share_an_outbox(outbox: Outbox, path: Path, wire: Wire) -> None:
     program = (
         "import sys\nfrom pathlib import Path\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,12 @@ import pytest
 
 from bedside.delivery.iot_core import IotCore
 from bedside.delivery.iot_endpoint import IotEndpoint
+from bedside.delivery.secret_file import read_secret
 from bedside.delivery.transport import RemoteAcknowledgement
 from bedside.errors import DeliveryError
 from bedside.events import Priority
 from tests.conftest import PROJECT
-from tests.delivery.cloud import PATIENCE_S, News
+from tests.delivery.cloud import MONITOR, PATIENCE_S, News
 from tests.delivery.wire import an_alert
 from tests.ministack import REGION, Ministack
 
@@ -83,10 +86,18 @@ class Site:
         [topic] = [t["TopicArn"] for t in topics if t["TopicArn"].endswith(f"-{contact}")]
         sqs = self.client("sqs")
         url = sqs.create_queue(QueueName=f"phone-{contact}")["QueueUrl"]
-        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-        self.client("sns").subscribe(
-            TopicArn=topic, Protocol="sqs", Endpoint=attributes["Attributes"]["QueueArn"]
-        )
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        queue = found["Attributes"]["QueueArn"]
+        allowed = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": queue,
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        self.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
         return str(url)
 
     def next_message(self, url: str) -> str:
@@ -140,18 +151,95 @@ def test_a_dry_run_prints_and_does_nothing(site: Site, tmp_path: Path) -> None:
     assert [stack["StackName"] for stack in stacks] == ["bedside-bedside-7"]
 
 
-def test_an_alert_makes_its_contacts_rule_fire_into_sns(site: Site) -> None:
-    phones = [site.listen_to(contact) for contact in (1, 2)]
-    alert = an_alert("ab12cd34", Priority.HIGH, "vt")
-    core, news = IotCore(site.endpoint), News()
+@contextlib.contextmanager
+def link(endpoint: IotEndpoint, news: News, key: bytes | None = None) -> Iterator[IotCore]:
+    core = IotCore(endpoint, key)
     core.start(news)
-    news.wait_for(True)
-    core.send(alert)
-    assert alert.message() in site.next_message(phones[0])
-    core.send(an_alert("ab12cd35", Priority.HIGH, "vt").__class__(**_second(alert)))
-    assert "Id ab12cd34" in site.next_message(phones[1])
-    core.close()
+    try:
+        yield core
+    finally:
+        core.close()
 
 
-def _second(alert: Any) -> dict[str, Any]:
-    return {name: getattr(alert, name) for name in alert.__slots__} | {"contact": 2}
+def test_an_alert_makes_its_contacts_rule_fire_into_sns(site: Site) -> None:
+    nurse, doctor = site.listen_to(1), site.listen_to(2)
+    alert, news = an_alert("ab12cd34", Priority.HIGH, "vt"), News()
+    with link(site.endpoint, news) as core:
+        news.wait_for(True)
+        core.send(alert)
+        assert alert.message() in site.next_message(nurse)
+        core.send(replace(alert, alert_id="ab12cd35", contact=2))
+        assert "Id ab12cd35" in site.next_message(doctor)
+
+
+def test_the_rule_texts_the_contacts_number_as_far_as_the_stand_in_goes(site: Site) -> None:
+    news = News()
+    with link(site.endpoint, news) as core:
+        news.wait_for(True)
+        core.send(an_alert("ab12cd36", Priority.HIGH, "vt"))
+    site.aws.wait_for_log(f"SMS {PHONE}")
+
+
+def test_another_things_topic_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    news = News()
+    with link(site.endpoint, news) as core:
+        news.wait_for(True)
+        monkeypatch.setattr(
+            "bedside.delivery.iot_topics.alert_topic",
+            lambda thing: "bedside/v1/thing/bedside-8/alert",
+        )
+        with pytest.raises(DeliveryError, match="policy does not allow"):
+            core.send(an_alert("ab12cd37"))
+
+
+def test_another_things_name_is_refused(site: Site) -> None:
+    news = News()
+    with link(replace(site.endpoint, thing="bedside-8"), news):
+        news.wait_for("bedside cloud check")
+
+
+def test_a_killed_monitor_texts_its_first_contact(site: Site) -> None:
+    nurse = site.listen_to(1)
+    endpoint = site.endpoint
+    files = [endpoint.certificate_file, endpoint.key_file, endpoint.ca_file]
+    arguments = [endpoint.host, str(endpoint.port), endpoint.thing, *map(str, files)]
+    with subprocess.Popen(
+        [sys.executable, "-c", MONITOR, *arguments], stdout=subprocess.PIPE, cwd=PROJECT
+    ) as monitor:
+        assert monitor.stdout is not None
+        assert monitor.stdout.readline() == b"up\n"
+        monitor.kill()
+    texts = [site.next_message(nurse), site.next_message(nurse)]
+    assert any("went silent" in text for text in texts), "the last will"
+    assert any("lost its link" in text for text in texts), "the presence event"
+
+
+def test_an_operator_acknowledges_with_the_command(site: Site) -> None:
+    news = News()
+    key = read_secret(site.keys / "acknowledge.key")
+    with link(site.endpoint, news, key):
+        news.wait_for(True)
+        done = site.run("cloud", "ack", "ab12cd34")
+        assert done.returncode == 0, done.stderr
+        heard = news.wait_for(RemoteAcknowledgement)
+    assert isinstance(heard, RemoteAcknowledgement)
+    assert heard.alert_id == "ab12cd34"
+
+
+def test_the_check_finds_the_link_well_and_says_what_it_could_not_ask(site: Site) -> None:
+    done = site.run("cloud", "check")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Key and certificate fit and are valid." in done.stdout
+    assert "its policy lets this monitor publish" in done.stdout
+    # The stand-in knows neither the sandbox nor the spend limit.
+    assert "?      The account could not be asked." in done.stdout
+
+
+def test_removing_takes_away_certificate_stack_and_keys(site: Site) -> None:
+    done = site.run("cloud", "remove", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert list(site.keys.iterdir()) == []
+    assert site.client("iot").list_certificates()["certificates"] == []
+    assert site.client("cloudformation").describe_stacks()["Stacks"] == []
+    again = site.run("cloud", "remove", "--yes")
+    assert again.returncode == 0, again.stderr

@@ -27,9 +27,7 @@ BED = "bed-1"
 WFDB_INVALID = -32768
 
 
-def settings(
-    port: int, folder: Path, *, sync_every_s: float = 0.5, **broker: object
-) -> Settings:
+def settings(port: int, folder: Path, *, sync_every_s: float = 0.5, **broker: object) -> Settings:
     return Settings(
         broker=BrokerSettings.model_validate({"port": port, **broker}),
         station=StationSettings(data_dir=folder / "data"),

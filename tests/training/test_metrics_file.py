@@ -9,10 +9,10 @@ import pytest
 
 from bedside.anomaly import budget
 from bedside.anomaly.autoencoder import Autoencoder
+from training.card import card
 
-METRICS = json.loads(
-    (Path(__file__).parents[2] / "model" / "metrics.json").read_text(encoding="utf-8")
-)
+MODEL = Path(__file__).parents[2] / "model"
+METRICS = json.loads((MODEL / "metrics.json").read_text(encoding="utf-8"))
 
 
 def test_the_budget_is_the_one_that_cross_validation_measured() -> None:
@@ -35,3 +35,7 @@ def test_every_number_stands_beside_the_command_that_measured_it() -> None:
 
 def test_every_test_record_is_in_the_tables() -> None:
     assert len(METRICS["test"]["beats"]["by_record"]) == 22
+
+
+def test_the_model_card_says_what_was_measured() -> None:
+    assert (MODEL / "MODEL_CARD.md").read_text(encoding="utf-8") == card(METRICS)

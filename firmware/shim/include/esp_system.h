@@ -1,0 +1,6 @@
+#pragma once
+
+#include <stdint.h>
+
+extern "C" void esp_restart(void);
+extern "C" uint32_t esp_get_free_heap_size(void);

@@ -1,0 +1,15 @@
+#pragma once
+
+// What menuconfig writes for a classic ESP32 with the defaults of Kconfig.projbuild.
+#define CONFIG_IDF_TARGET "esp32"
+#define CONFIG_FREERTOS_UNICORE 0
+#define CONFIG_BEDSIDE_ECG_GPIO 34
+#define CONFIG_BEDSIDE_LO_PLUS_GPIO 32
+#define CONFIG_BEDSIDE_LO_MINUS_GPIO 33
+#define CONFIG_BEDSIDE_SDN_GPIO 25
+#define CONFIG_BEDSIDE_LED_GPIO 26
+#define CONFIG_BEDSIDE_GAIN_MILLI 1100000
+#define CONFIG_BEDSIDE_BIAS_MV 1650
+#define CONFIG_BEDSIDE_STORE_KB 96
+#define CONFIG_BEDSIDE_SNTP_SERVER "pool.ntp.org"
+#define CONFIG_BEDSIDE_UPDATE_URL ""

@@ -1,0 +1,149 @@
+"""The webhook, against a real server on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+
+from bedside.delivery.transport import InOrder, LinkNews
+from bedside.delivery.webhook import Webhook
+from bedside.errors import DeliveryError
+from tests.delivery.wire import Wire, an_alert
+
+KEY = b"0123456789abcdef0123456789abcdef"
+
+
+class Server:
+    """Answers every post with `status`, and keeps it."""
+
+    def __init__(self) -> None:
+        self.status = 204
+        self.posts: list[tuple[dict[str, str], bytes]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.posts.append((dict(self.headers), body))
+                self.send_response(outer.status)
+                self.send_header("Location", "/elsewhere")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/alerts?token=hush"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with contextlib.closing(Server()) as server:
+        yield server
+
+
+def test_an_alert_is_posted_with_a_signature_that_its_receiver_can_check(server: Server) -> None:
+    alert = an_alert("ab12cd34")
+    Webhook(server.url, KEY).send(alert)
+    [(headers, body)] = server.posts
+    at_s, v1 = (part.split("=")[1] for part in headers["Bedside-Signature"].split(","))
+    expected = hmac.new(KEY, at_s.encode() + b"." + body, hashlib.sha256).hexdigest()
+    assert v1 == expected
+    content = json.loads(body)
+    assert (content["id"], content["sms"]) == ("ab12cd34", alert.message())
+
+
+def test_every_attempt_for_one_contact_has_one_idempotency_key(server: Server) -> None:
+    webhook, alert = Webhook(server.url, KEY), an_alert("ab12cd34")
+    for each in (alert, replace(alert, still_active=True), replace(alert, contact=2)):
+        webhook.send(each)
+    keys = [headers["Idempotency-Key"] for headers, _ in server.posts]
+    assert keys == ["ab12cd34-1", "ab12cd34-1", "ab12cd34-2"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 404, 429, 500, 503])
+def test_any_answer_but_2xx_takes_nothing_and_no_redirect_is_followed(
+    server: Server, status: int
+) -> None:
+    server.status = status
+    with pytest.raises(DeliveryError, match=f"127.0.0.1 answered {status}"):
+        Webhook(server.url, KEY).send(an_alert("ab12cd34"))
+    assert len(server.posts) == 1
+
+
+def test_a_server_that_is_away_is_told_without_the_addresss_secrets(server: Server) -> None:
+    server.close()
+    heard: list[Any] = []
+    webhook = Webhook(server.url, KEY)
+    webhook.start(heard.append)
+    with pytest.raises(DeliveryError, match=r"127\.0\.0\.1 cannot be reached") as refusal:
+        webhook.send(an_alert("ab12cd34"))
+    assert "hush" not in str(refusal.value)
+    [news] = heard
+    assert isinstance(news, LinkNews)
+    assert not news.up
+
+
+@pytest.mark.parametrize("url", ["http://example.com/x", "ftp://localhost/x", "nothing", ""])
+def test_an_address_without_encryption_is_refused(url: str) -> None:
+    with pytest.raises(DeliveryError, match="https://"):
+        Webhook(url, KEY)
+
+
+# ── several transports ────────────────────────────────────────────────────────────────────────
+
+
+class Link(Wire):
+    """A transport whose link a test moves."""
+
+    def start(self, heard: Any) -> None:
+        self.heard = heard
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_an_alert_goes_to_the_first_transport_that_takes_it() -> None:
+    first, second = Link(), Link()
+    both = InOrder({"first": first, "second": second})
+    both.send(an_alert("a"))
+    first.up = False
+    both.send(an_alert("b"))
+    assert (first.ids, second.ids) == (["a"], ["b"])
+    second.up = False
+    with pytest.raises(DeliveryError, match="first: the link is down second: the link is down"):
+        both.send(an_alert("c"))
+
+
+def test_one_link_that_is_away_is_shown_although_the_other_is_up() -> None:
+    first, second = Link(), Link()
+    both = InOrder({"first": first, "second": second})
+    heard: list[Any] = []
+    both.start(heard.append)
+    first.heard(LinkNews(False, "gone"))
+    second.heard(LinkNews(True))
+    first.heard(LinkNews(True))
+    assert heard == [
+        LinkNews(False, "first: gone"),
+        LinkNews(False, "first: gone"),
+        LinkNews(True),
+    ]
+    both.close()
+    assert first.closed
+    assert second.closed
