@@ -1,4 +1,4 @@
-"""The weights of the R-peak detector's evidence, fitted by `python -m training.signal_fit`."""
+"""The weights of the R-peak detector's evidence: a fit of the rule in `training/signal_fit.py`."""
 
 from __future__ import annotations
 

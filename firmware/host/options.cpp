@@ -54,7 +54,8 @@ const char* usage() {
            "  --boot-id N         instead of a random one\n"
            "  --linger            stay connected when the samples end\n"
            "  --client-keeps      keep the MQTT client, and what it holds, over reconnects\n"
-           "  --swallow-permille N --seed N    publishes that vanish as in a killed broker\n";
+           "  --swallow-permille N --swallow-most N --seed N\n"
+           "                      publishes that vanish as in a killed broker, and how many\n";
 }
 
 std::optional<Options> parse(int count, char** arguments) {
@@ -71,6 +72,7 @@ std::optional<Options> parse(int count, char** arguments) {
         {"--nv-per-lsb", into(options.nv_per_lsb, 1, UINT32_MAX)},
         {"--store-batches", into(options.store_batches, 1, kMostBatches)},
         {"--swallow-permille", into(options.swallow_permille, 0, 1000)},
+        {"--swallow-most", into(options.swallow_most, 0, 1'000'000)},
         {"--seed", into(options.seed, 1, UINT32_MAX)},
         {"--boot-id",
          [&options](const std::string& text) {

@@ -21,6 +21,7 @@ struct Options {
     std::size_t store_batches = 600;
     std::optional<std::uint32_t> boot_id;
     unsigned swallow_permille = 0;
+    unsigned swallow_most = 1'000'000;
     unsigned seed = 1;
     bool client_keeps = false;
     bool linger = false;

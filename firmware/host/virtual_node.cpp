@@ -159,7 +159,8 @@ void VirtualNode::heard(const std::string& topic, const std::uint8_t* bytes, std
 
 int VirtualNode::publish(const char* topic, const std::uint8_t* bytes, std::size_t size,
                          bool retain) {
-    if (!retain && random_() % 1000 < options_.swallow_permille) {
+    if (!retain && options_.swallow_most > 0 && random_() % 1000 < options_.swallow_permille) {
+        --options_.swallow_most;
         swallowed_.push_back(next_swallowed_);
         return next_swallowed_++;
     }

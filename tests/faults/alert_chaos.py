@@ -31,8 +31,9 @@ PATIENCE_S = 60.0
 HIGH_EVERY = 4
 UNSAVED = 20
 REMARKS = """The broker is Mosquitto on loopback with TLS and client certificates, keep-alive 30 s.
-The full disk is a limit of the kernel on the size of the process's files; the clock that jumps is the
-one that the program reads. A SIGKILL is not a power cut: what a disk does with a sync was not tried.
+The full disk is a limit of the kernel on the size of the process's files; the clock that jumps is
+the one that the program reads. A SIGKILL is not a power cut: what a disk makes of a sync was not
+tried.
 """
 
 
