@@ -126,8 +126,7 @@ def _cost(test: Mapping[str, Any]) -> str:
         "Cost",
         test,
         f"{model['bytes'] / 1000:.0f} kB. One beat alone, onnxruntime, one thread: the session "
-        f"{latency['session_median']:.0f} µs ({latency['session_median_quietest_block']:.0f} µs in "
-        f"the quietest hundred runs), the whole score {latency['score_median']:.0f} µs "
+        f"{latency['session_median']:.0f} µs, the whole score {latency['score_median']:.0f} µs "
         "(medians, on a shared x86 machine under load; not yet measured on a Raspberry Pi). "
         f"Quantised to int8: {int8['bytes'] / 1000:.0f} kB, {int8['session_median']:.0f} "
         f"µs, errors off by up to {int8['most_apart']:.1e}; not shipped.",
