@@ -46,8 +46,7 @@ def run() -> None:
     try:
         app()
     except BedsideError as error:
-        sentence = str(error)
-        typer.echo(f"bedside: {sentence[:1].upper()}{sentence[1:]}", err=True)
+        typer.echo(f"bedside: {error}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

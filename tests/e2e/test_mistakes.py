@@ -9,11 +9,12 @@ import pytest
 
 from bedside.anomaly.autoencoder import Autoencoder
 from bedside.errors import ModelError
+from tests.conftest import PROJECT
 from tests.e2e.test_demo import bedside
 
 
-def one_sentence(*arguments: str) -> str:
-    done = bedside(*arguments)
+def one_sentence(*arguments: str, cwd: Path = PROJECT) -> str:
+    done = bedside(*arguments, cwd=cwd)
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     said = done.stderr.strip().splitlines()
@@ -68,6 +69,12 @@ def test_a_setting_that_does_not_exist(tmp_path: Path) -> None:
     config = tmp_path / "bedside.toml"
     config.write_text("[broker]\nhots = 'pi'\n")
     assert "did you mean broker.host?" in one_sentence("run", "--config", str(config))
+
+
+def test_a_file_is_called_as_it_was_named(tmp_path: Path) -> None:
+    (tmp_path / "bedside.toml").write_text("[broker]\nhots = 'pi'\n")
+    said = one_sentence("run", "--config", "bedside.toml", cwd=tmp_path)
+    assert said.startswith("bedside: bedside.toml: ")
 
 
 def test_a_setting_in_the_wrong_unit(tmp_path: Path) -> None:
