@@ -127,7 +127,13 @@ class Station:
         self._beds_folder = folder / "beds"
         self._recorder = Recorder(folder / "recordings", settings.recording.sync_every_s)
         self._alarm_log = AlarmLog(folder / "alarms.sqlite")
-        self._dispatch = Dispatch(folder / "outbox.sqlite", transport, settings.alerts, self)
+        self._dispatch = Dispatch(
+            folder / "outbox.sqlite",
+            transport,
+            settings.alerts,
+            self,
+            settings.limits.delivery_failing_s / speed,
+        )
         self._stopping = False
         self._unlogged: deque[LogEntry] = deque(maxlen=UNLOGGED_ROWS)
         self._troubles = 0
@@ -143,6 +149,7 @@ class Station:
                 keep=lambda bed, content: self._disk.put(_Kept(bed, content)),
                 alert=self._dispatch.put,
                 follow=self._dispatch.follow,
+                patient_left=self._dispatch.patient_left,
                 publish=lambda *message: self._link.publish(*message),
                 show=on_event,
                 now_us=self.now_us,
@@ -209,7 +216,10 @@ class Station:
 
     def now_us(self) -> int:
         """The station's monotonic time in µs, scaled by its speed."""
-        return round((time.monotonic() - self._started_s) * self._speed * 1e6)
+        return self._at_us(time.monotonic())
+
+    def _at_us(self, monotonic_s: float) -> int:
+        return round((monotonic_s - self._started_s) * self._speed * 1e6)
 
     def wall_us(self) -> int:
         """Unix time in µs."""
@@ -446,9 +456,10 @@ class Station:
         """A delivery made a step."""
         self._analysis.put(_Delivered(step))
 
-    def health(self, subject: str, ok: bool, detail: str) -> None:
+    def health(self, subject: str, ok: bool, detail: str, since_s: float | None = None) -> None:
         """How the delivery or its link fares."""
-        self._well(subject, ok, detail)
+        since_us = None if since_s is None else max(0, self._at_us(since_s))
+        self._analysis.put(_Taken("", Health(self.now_us(), subject, ok, detail, since_us)))
 
     def acknowledged(self, alert: Alert, by: str) -> None:
         """Somebody far away took an alert on: its alarm is acknowledged too."""

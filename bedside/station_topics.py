@@ -60,6 +60,7 @@ def delivery_json(step: DeliveryStep, wall_us: int, connected: bool | None) -> d
         "contact": step.contact,
         "attempt": step.attempt,
         "reason": step.reason,
+        "saved": step.saved,
         "connected": connected,
         "wall_us": wall_us,
     }

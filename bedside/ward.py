@@ -77,6 +77,7 @@ class Ports:
     keep: Callable[[str, BedFile], bool]
     alert: Callable[[Alert], bool]
     follow: Callable[[str, Instance], bool]
+    patient_left: Callable[[str], bool]
     publish: Callable[[str, bytes, int, bool], bool]
     show: Callable[[str, Event, int], None]
     now_us: Callable[[], int]
@@ -321,6 +322,7 @@ class Ward:
         self._log("bed", name, event, wall_us)
         if isinstance(event, BedChanged):
             bed.late.forget()
+            self._ports.patient_left(name)
             if event.session != bed.session:
                 self._calibrated(bed, None)
             bed.session = event.session
@@ -360,8 +362,7 @@ class Ward:
             self._ports.wall_us(),
             None if vitals is None else vitals.heart_rate_bpm,
         )
-        if not self._ports.alert(alert):
-            self.take("", Health(self._ports.now_us(), "delivery", False, "queue full"))
+        self._ports.alert(alert)
 
     def _test_alert(self, name: str, action: Action) -> ActionDone:
         contact = action.arguments.get("contact", 1)

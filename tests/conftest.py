@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.mosquitto import Mosquitto
+
+if TYPE_CHECKING:
+    from tests.delivery.cloud import Cloud, Phone
 
 PROJECT = Path(__file__).parents[1]
 
@@ -37,3 +42,25 @@ def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     broker.start()
     yield broker
     broker.kill()
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    """A running broker that stands for the cloud; skips where there is no Mosquitto."""
+    from tests.delivery.cloud import Cloud
+
+    folder = tmp_path / "cloud"
+    folder.mkdir()
+    cloud = Cloud(folder)
+    cloud.broker.start()
+    yield cloud
+    cloud.broker.kill()
+
+
+@pytest.fixture
+def phone(cloud: Cloud) -> Iterator[Phone]:
+    """Hears what reaches the cloud, and speaks back."""
+    from tests.delivery.cloud import Phone
+
+    with contextlib.closing(Phone(cloud)) as phone:
+        yield phone

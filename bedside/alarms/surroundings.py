@@ -34,6 +34,8 @@ _SUBJECTS = {
     "analysis": _Subject("analysis-stalled", "analysis cannot keep up"),
     "broker": _Subject("broker-away", "broker away"),
     "disk": _Subject("storage-failing", "recording failing"),
+    "outbox": _Subject("storage-failing", "alerts at risk"),
+    "high-delivery": _Subject("delivery-failing", "high alert not delivered", Priority.MEDIUM),
     "delivery": _Subject("delivery-failing", "alerts not delivered"),
     "model": _Subject("analysis-stalled", "beat scoring failing", Priority.MEDIUM),
 }

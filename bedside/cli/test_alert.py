@@ -92,13 +92,15 @@ class _Hops:
         """The transport's link is up."""
         self._say("connected", at_s)
 
-    def step(self, state: DeliveryState, reason: str, at_s: float) -> None:
+    def step(self, state: DeliveryState, reason: str, saved: bool, at_s: float) -> None:
         """The test's delivery made a step, at a monotonic time."""
         self.accepted |= state in (DeliveryState.ACCEPTED, DeliveryState.ACKNOWLEDGED)
         self.acknowledged |= state is DeliveryState.ACKNOWLEDGED
         if state is DeliveryState.FAILED:
             self.reason = reason
             self._say(f"failed: {reason}", at_s)
+        elif state is DeliveryState.QUEUED and not saved:
+            self._say("only in memory: the disk refused it", at_s)
         else:
             self._say(_HOPS[state], at_s)
 
@@ -132,7 +134,7 @@ def _through_the_outbox(settings: Settings, contact: int, hops: _Hops) -> None:
         def stepped(self, step: DeliveryStep) -> None:
             happened.put((time.monotonic(), step))
 
-        def health(self, subject: str, ok: bool, detail: str) -> None:
+        def health(self, subject: str, ok: bool, detail: str, since_s: float | None = None) -> None:
             if subject == "cloud" and ok:
                 happened.put((time.monotonic(), True))
 
@@ -160,7 +162,7 @@ def _through_the_outbox(settings: Settings, contact: int, hops: _Hops) -> None:
             if isinstance(what, bool):
                 hops.connected(at_s)
             elif what.alert_id == alert_id:
-                hops.step(what.state, what.reason, at_s)
+                hops.step(what.state, what.reason, what.saved, at_s)
     finally:
         dispatch.stop()
 
@@ -188,4 +190,4 @@ def _through_the_station(settings: Settings, contact: int, hops: _Hops) -> None:
             at_s = time.monotonic()
             if step["connected"]:
                 hops.connected(at_s)
-            hops.step(DeliveryState(step["state"]), str(step["reason"]), at_s)
+            hops.step(DeliveryState(step["state"]), str(step["reason"]), bool(step["saved"]), at_s)

@@ -31,8 +31,9 @@ class Alert:
     """One message about one alarm instance; `alert_id` is the same on every attempt.
 
     `text` is the alarm in words, `wall_us` the Unix time in µs at which it became active (0 while
-    the clock is not set). `contact` counts the contacts of the escalation from 1. `still_active` is
-    set on a late attempt, `test` on a test. A digest stands for the alerts `members`.
+    the clock is not set). `contact` counts the contacts of the escalation from 1, `round` how often
+    their turn has come. `still_active` is set on a late attempt, `test` on a test. A digest stands
+    for the alerts `members`.
     """
 
     alert_id: str
@@ -46,6 +47,7 @@ class Alert:
     test: bool = False
     still_active: bool = False
     contact: int = 1
+    round: int = 1
     members: tuple[str, ...] = ()
 
     def message(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bedside.delivery.alert import Alert
@@ -10,6 +10,9 @@ from bedside.events import Priority
 
 ESCALATION_S = {Priority.HIGH: 60.0, Priority.MEDIUM: 180.0, Priority.LOW: 180.0}
 """How long a contact has to acknowledge before the next one is told."""
+
+LONGEST_ESCALATION_S = 900.0
+"""The same in later rounds: it doubles with each round, up to this."""
 
 
 class DeliveryState(StrEnum):
@@ -55,6 +58,11 @@ class Delivery:
         return self.state in (DeliveryState.QUEUED, DeliveryState.FAILED)
 
     @property
+    def told_before(self) -> bool:
+        """Whether somebody has been told of it already, and now it is another contact's turn."""
+        return (self.alert.contact, self.alert.round) != (1, 1)
+
+    @property
     def urgent(self) -> bool:
         """Whether it goes before all others: a high alarm that lasts."""
         return self.alert.priority is Priority.HIGH and self.active and not self.alert.test
@@ -78,20 +86,33 @@ class Delivery:
         return 0.0 if self.queued_s is None else now_s - self.queued_s
 
     def may_escalate(self, contacts: int) -> bool:
-        """Whether another of `contacts` contacts would be told if nobody acknowledges."""
-        told = self.state is DeliveryState.ACCEPTED and self.alert.contact < contacts
-        return told and self.concerns
+        """Whether another of `contacts` contacts would be told if nobody acknowledges.
+
+        After the last, the first one's turn comes again for as long as the alarm lasts.
+        """
+        told = self.state is DeliveryState.ACCEPTED and self.concerns
+        return told and (self.alert.contact < contacts or (self.active and contacts > 0))
 
     def escalation_due(self, contacts: int, now_s: float) -> bool:
         """Whether the present contact has had its time."""
         if self.accepted_s is None or not self.may_escalate(contacts):
             return False
-        return now_s - self.accepted_s >= ESCALATION_S[self.alert.priority]
+        wait_s = ESCALATION_S[self.alert.priority] * 2.0 ** min(self.alert.round - 1, 10)
+        return now_s - self.accepted_s >= min(wait_s, LONGEST_ESCALATION_S)
+
+    def next_contact(self, contacts: int) -> Alert:
+        """The alert for whose turn it is next."""
+        if self.alert.contact < contacts:
+            return replace(self.alert, contact=self.alert.contact + 1)
+        return replace(self.alert, contact=1, round=self.alert.round + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStep:
-    """A step of a delivery. `attempt` counts from 1, and is 0 where none was made."""
+    """A step of a delivery. `attempt` counts from 1, and is 0 where none was made.
+
+    `saved` False marks an alert that the disk has refused and that is only in memory.
+    """
 
     alert_id: str
     bed: str
@@ -100,3 +121,4 @@ class DeliveryStep:
     contact: int
     attempt: int = 0
     reason: str = ""
+    saved: bool = True

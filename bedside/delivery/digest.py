@@ -65,5 +65,6 @@ def _alert_for(alerts: Sequence[Alert], *, ended: bool) -> Alert:
         heart_rate_bpm=None,
         instance_id="",
         contact=alerts[0].contact,
+        round=max(alert.round for alert in alerts),
         members=tuple(alert.alert_id for alert in alerts),
     )

@@ -7,7 +7,8 @@ those whose instance has ended, the ones older than 15 minutes go out as one sum
 alert has shown that the transport works again. A storm of alerts becomes a digest before it floods
 a phone; a storm of others never holds up an active high one.
 
-An alert that nobody acknowledged goes to the next contact, up to the last.
+An alert that nobody acknowledged goes to the next contact, and after the last one to the first
+again for as long as its alarm lasts.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from bedside.delivery import outbox_file
 from bedside.delivery.alert import Alert
 from bedside.delivery.allowance import Allowance
 from bedside.delivery.delivery import Delivery, DeliveryState, DeliveryStep
 from bedside.delivery.digest import digest, may_join
-from bedside.delivery.outbox_file import OutboxFile
 from bedside.errors import DeliveryError
 from bedside.events import Instance
 
@@ -69,29 +70,25 @@ class Outbox:
         transport: Sender,
         jitter: Callable[[], float] = random.random,
         *,
-        contacts: int = 1,
+        contacts: int = 0,
         most_per_minute: float = MOST_PER_MINUTE,
         on_step: Callable[[DeliveryStep], None] = lambda step: None,
     ) -> None:
         """Open the outbox at `path` with what an earlier run left in it.
 
         `jitter` returns numbers in [0, 1). `on_step` hears every step of every delivery, on the
-        thread that made it, and returns at once. Raises `DeliveryError` where the file is damaged
-        or in use.
+        thread that made it, and returns at once. A damaged file is set aside, and what can be read
+        of it goes on. Raises `DeliveryError` where there can be no file or it is in use.
         """
-        self._file = OutboxFile(path)
         self._transport = transport
         self._jitter = jitter
         self._contacts = contacts
         self._on_step = on_step
         self._lock = threading.RLock()
-        try:
-            self._deliveries = {each.alert.alert_id: each for each in self._file.load()}
-        except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
-            self._file.close()
-            raise DeliveryError(
-                f"The outbox {path} is damaged ({error}): move it away and start again."
-            ) from error
+        self._file, loaded = outbox_file.opened(path)
+        self._deliveries = {each.alert.alert_id: each for each in loaded}
+        self._set_aside = outbox_file.set_aside_before(path)
+        self._disk_fault = ""
         self._attempts: Counter[str] = Counter()
         self._not_before_s: dict[str, float] = {}
         self._allowances = {urgent: Allowance(most_per_minute) for urgent in (True, False)}
@@ -127,6 +124,14 @@ class Outbox:
                     self._settle(delivery, active=not ended, acknowledged=acknowledged)
                 elif delivery.earlier and (alert.bed, alert.code) == (bed, instance.code):
                     self._settle(delivery, active=False, acknowledged=acknowledged)
+
+    def patient_left(self, bed: str) -> None:
+        """A bed's alarms have all ended with the state it was in: nobody further is told."""
+        with self._lock:
+            for delivery in list(self._deliveries.values()):
+                ours = delivery.alert.bed == bed and delivery.alert.instance_id
+                if ours and (delivery.waits or delivery.concerns):
+                    self._settle(delivery, active=False, acknowledged=True)
 
     def acknowledge(self, alert_id: str) -> list[Alert]:
         """Somebody takes an alert on, or a digest with all in it; returns the alerts meant.
@@ -173,17 +178,27 @@ class Outbox:
                 self._summarise_ended(now_s)
         return results
 
-    def pending(self) -> int:
-        """How many alerts wait to leave."""
-        with self._lock:
-            return sum(delivery.waits for delivery in self._deliveries.values())
-
-    def oldest_undelivered_age_s(self, now_s: float) -> float | None:
-        """Seconds since the oldest waiting alert was queued; None when none waits."""
+    def waiting(self, now_s: float) -> list[Delivery]:
+        """What has yet to leave, the oldest first."""
         with self._lock:
             self._begin_unknown_times(now_s)
             waiting = [each for each in self._deliveries.values() if each.waits]
-            return max((each.age_s(now_s) for each in waiting), default=None)
+            return sorted(waiting, key=lambda each: -each.age_s(now_s))
+
+    def fault(self) -> str:
+        """Why alerts are not safe on the disk, in words; empty while they are.
+
+        A file that was damaged counts for as long as it lies there: it may hold alerts that have
+        not left.
+        """
+        with self._lock:
+            unsaved = sum(not each.saved for each in self._deliveries.values())
+            if unsaved:
+                return f"{unsaved} only in memory ({self._disk_fault})"
+            damaged = next((path for path in self._set_aside if path.exists()), None)
+            if damaged is not None:
+                return f"the outbox was damaged: look into {damaged.name} and move it away"
+            return ""
 
     def rows(self) -> list[Delivery]:
         """What waits and the latest of the rest, newest first."""
@@ -201,7 +216,7 @@ class Outbox:
         now = replace(delivery, active=active, acknowledged=acknowledged)
         if acknowledged and delivery.state is DeliveryState.ACCEPTED:
             now = replace(now, state=DeliveryState.ACKNOWLEDGED)
-        elif delivery.waits and delivery.alert.contact > 1 and not now.concerns:
+        elif delivery.waits and delivery.told_before and not now.concerns:
             # Earlier contacts have been told: no later one need be.
             state = DeliveryState.ACKNOWLEDGED if acknowledged else DeliveryState.ACCEPTED
             now = replace(now, state=state, reason="")
@@ -229,10 +244,9 @@ class Outbox:
             for delivery in list(self._deliveries.values()):
                 if not delivery.escalation_due(self._contacts, now_s):
                     continue
-                alert = replace(delivery.alert, contact=delivery.alert.contact + 1)
                 queued = replace(
                     delivery,
-                    alert=alert,
+                    alert=delivery.next_contact(self._contacts),
                     state=DeliveryState.QUEUED,
                     reason="",
                     queued_s=now_s,
@@ -268,7 +282,7 @@ class Outbox:
 
     def _attempt(self, delivery: Delivery, now_s: float) -> DeliveryStep:
         alert = delivery.alert
-        late = delivery.age_s(now_s) >= LATE_S or alert.contact > 1
+        late = delivery.age_s(now_s) >= LATE_S or delivery.told_before
         self._attempts[alert.alert_id] += 1
         attempt = self._attempts[alert.alert_id]
         wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(attempt - 1, 10))
@@ -311,7 +325,7 @@ class Outbox:
                 for delivery in self._deliveries.values()
                 if may_join(delivery)
                 and not delivery.active
-                and delivery.alert.contact == 1
+                and not delivery.told_before
                 and delivery.age_s(now_s) >= SUMMARY_AGE_S
             ]
             if len(old) > 1:
@@ -348,6 +362,7 @@ class Outbox:
             alert.contact,
             attempt,
             delivery.reason,
+            delivery.saved,
         )
         self._on_step(step)
         return step
@@ -356,8 +371,12 @@ class Outbox:
         try:
             self._file.save([delivery])
             delivery = replace(delivery, saved=True)
+            self._disk_fault = ""
         except sqlite3.Error as error:
-            _LOGGER.warning("alert %s is only in memory: %s", delivery.alert.alert_id, error)
+            # Each drain tries again: the log hears of it once.
+            if not self._disk_fault:
+                _LOGGER.error("alert %s is only in memory: %s", delivery.alert.alert_id, error)
+            self._disk_fault = str(error)
             delivery = replace(delivery, saved=False)
         self._deliveries[delivery.alert.alert_id] = delivery
         self._forget_oldest()

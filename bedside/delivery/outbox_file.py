@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterable
@@ -44,8 +47,78 @@ _COLUMNS = (
 )
 
 
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+_LOGGER = logging.getLogger(__name__)
+
+
 class OutboxInUseError(DeliveryError):
     """Another process has the outbox open."""
+
+
+class OutboxDamagedError(DeliveryError):
+    """The file is no database, or holds what it should not."""
+
+
+def opened(path: Path) -> tuple[OutboxFile, list[Delivery]]:
+    """The outbox at `path` and what waits in it; raises `DeliveryError`.
+
+    A damaged file is set aside under another name and never deleted; what can be read of it goes
+    into a new one.
+    """
+    rescued: list[Delivery] = []
+    try:
+        file = OutboxFile(path)
+        try:
+            return file, file.load()
+        except OutboxDamagedError:
+            file.close()
+            raise
+    except OutboxDamagedError as damage:
+        aside = _set_aside(path)
+        rescued = _rescued(aside)
+        _LOGGER.error("%s It lies at %s; %d alerts of it go on.", damage, aside, len(rescued))
+    file = OutboxFile(path)
+    try:
+        file.save(rescued)
+        return file, file.load()
+    except sqlite3.Error as error:
+        file.close()
+        raise DeliveryError(f"The outbox {path} cannot be written ({error}).") from error
+
+
+def set_aside_before(path: Path) -> list[Path]:
+    """The damaged outboxes that lie beside the one at `path`."""
+    beside = path.parent.glob(f"{path.name}.damaged-*")
+    return sorted(each for each in beside if each.name[-1].isdigit())
+
+
+def _set_aside(path: Path) -> Path:
+    aside = next(
+        free
+        for number in itertools.count(1)
+        if not (free := path.with_name(f"{path.name}.damaged-{number}")).exists()
+    )
+    for part in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + part).rename(aside.with_name(aside.name + part))
+    return aside
+
+
+def _rescued(aside: Path) -> list[Delivery]:
+    """What can be read of a damaged file, from both ends of its table."""
+    found: dict[int, Delivery] = {}
+    address = f"{aside.absolute().as_uri()}?mode=ro"
+    for order in ("ASC", "DESC"):
+        with (
+            contextlib.suppress(sqlite3.Error),
+            contextlib.closing(sqlite3.connect(address, uri=True)) as database,
+        ):
+            query = f"SELECT {_COLUMNS} FROM deliveries NOT INDEXED ORDER BY number {order}"
+            for row in database.execute(query):
+                with contextlib.suppress(ValueError, TypeError, KeyError):
+                    found.setdefault(row[0], _delivery(row, _machine_boot()))
+    return [found[number] for number in sorted(found)]
 
 
 class OutboxFile:
@@ -54,7 +127,7 @@ class OutboxFile:
     def __init__(self, path: Path, timeout_s: float = 1.0) -> None:
         """Open or make the file; another that has it open is waited for so long.
 
-        Raises `DeliveryError` where it is damaged, `OutboxInUseError` where it is in use.
+        Raises `OutboxDamagedError`, `OutboxInUseError`, or `DeliveryError` for whatever else.
         """
         self._machine_boot = _machine_boot()
         self._lock = threading.Lock()
@@ -63,44 +136,60 @@ class OutboxFile:
             path.touch(mode=0o600)
             self._database = sqlite3.connect(path, timeout=timeout_s, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
-            raise DeliveryError(f"The outbox {path} cannot be opened: {error}.") from error
+            raise DeliveryError(
+                f"The outbox {path} cannot be opened ({error}): choose a station.data_dir that"
+                " bedside may write."
+            ) from error
         try:
             # Two processes with one outbox would each send every alert.
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")
-            self._make_table()
+            self._make_table(path)
         except sqlite3.Error as error:
             self._database.close()
-            busy = isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
-            if busy:
+            code = _code(error)
+            if code == sqlite3.SQLITE_BUSY:
                 raise OutboxInUseError(
                     f"The outbox {path} is in use by another station: stop that one."
                 ) from error
+            if code in _DAMAGED:
+                raise OutboxDamagedError(f"The outbox {path} is damaged ({error}).") from error
             raise DeliveryError(
-                f"The outbox {path} is damaged ({error}): move it away and start again."
+                f"The outbox {path} cannot be opened ({error}): make room on the disk, or choose"
+                " another station.data_dir."
             ) from error
+        except DeliveryError:
+            self._database.close()
+            raise
 
     def load(self) -> list[Delivery]:
         """What waits or may escalate, with a digest's members, and the latest of the rest.
 
-        In the order of commit; raises sqlite3.Error. Whether an instance of an earlier run lasts
-        is not known: none counts as active.
+        In the order of commit; raises `OutboxDamagedError`. Whether an instance of an earlier run
+        lasts is not known: none counts as active.
         """
+        try:
+            return [_delivery(row, self._machine_boot) for row in self._rows()]
+        except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
+            raise OutboxDamagedError(f"The outbox holds what it should not ({error}).") from error
+
+    def _rows(self) -> list[tuple[Any, ...]]:
         with self._lock, self._database:
-            self._database.execute(
-                f"DELETE FROM deliveries WHERE NOT {_OPEN}"
-                " AND number <= (SELECT ifnull(max(number), 0) FROM deliveries) - ?",
-                (_KEPT,),
-            )
-            rows = self._database.execute(
+            # A full disk refuses even this; the rows are read all the same.
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._database.execute(
+                    f"DELETE FROM deliveries WHERE NOT {_OPEN}"
+                    " AND number <= (SELECT ifnull(max(number), 0) FROM deliveries) - ?",
+                    (_KEPT,),
+                )
+            return self._database.execute(
                 f"SELECT {_COLUMNS} FROM deliveries WHERE {_OPEN}"
                 f" OR within IN (SELECT alert_id FROM deliveries WHERE {_OPEN})"
                 " OR number > (SELECT ifnull(max(number), 0) FROM deliveries) - ?"
                 " ORDER BY number",
                 (_REMEMBERED,),
             ).fetchall()
-        return [self._delivery(row) for row in rows]
 
     def save(self, deliveries: Iterable[Delivery]) -> None:
         """Write deliveries as they are now, all or none; raises sqlite3.Error."""
@@ -132,31 +221,21 @@ class OutboxFile:
                 rows,
             )
 
-    def _make_table(self) -> None:
+    def _make_table(self, path: Path) -> None:
         [layout] = self._database.execute("PRAGMA user_version").fetchone()
         tables = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if tables and layout != _LAYOUT:
-            raise sqlite3.DatabaseError("written by another version of bedside")
-        with self._database:
-            self._database.execute(_SCHEMA)
-            self._database.execute(f"PRAGMA user_version = {_LAYOUT}")
-
-    def _delivery(self, row: tuple[Any, ...]) -> Delivery:
-        number, _, alert, state, reason, acknowledged, queued_s, accepted_s, within, _, boot = row
-        # Monotonic times can be compared only within one boot of the machine.
-        known = boot == self._machine_boot
-        return Delivery(
-            number=number,
-            alert=_alert(alert),
-            state=DeliveryState(state),
-            queued_s=queued_s if known else None,
-            reason=reason,
-            acknowledged=bool(acknowledged),
-            active=False,
-            accepted_s=accepted_s if known else None,
-            within=within,
-            earlier=True,
-        )
+            raise DeliveryError(
+                f"The outbox {path} was written by another version of bedside: send what waits in"
+                " it with that version, or move it away."
+            )
+        if not tables:
+            with self._database:
+                self._database.execute(_SCHEMA)
+                self._database.execute(f"PRAGMA user_version = {_LAYOUT}")
+        [found] = self._database.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise OutboxDamagedError(f"The outbox {path} is damaged ({found}).")
 
     def close(self) -> None:
         """Close the file."""
@@ -164,10 +243,33 @@ class OutboxFile:
             self._database.close()
 
 
+def _delivery(row: tuple[Any, ...], machine_boot: str) -> Delivery:
+    number, _, alert, state, reason, acknowledged, queued_s, accepted_s, within, _, boot = row
+    # Monotonic times can be compared only within one boot of the machine.
+    known = boot == machine_boot
+    return Delivery(
+        number=number,
+        alert=_alert(alert),
+        state=DeliveryState(state),
+        queued_s=queued_s if known else None,
+        reason=reason,
+        acknowledged=bool(acknowledged),
+        active=False,
+        accepted_s=accepted_s if known else None,
+        within=within,
+        earlier=True,
+    )
+
+
 def _alert(text: str) -> Alert:
     fields = json.loads(text)
     fields |= {"priority": Priority(fields["priority"]), "members": tuple(fields["members"])}
     return Alert(**fields)
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code, 0 where it gave none."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _machine_boot() -> str:

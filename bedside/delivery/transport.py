@@ -105,6 +105,7 @@ def payload(alert: Alert) -> bytes:
         "version": VERSION,
         "id": alert.alert_id,
         "contact": alert.contact,
+        "round": alert.round,
         "test": alert.test,
         "priority": alert.priority.value,
         "code": alert.code,

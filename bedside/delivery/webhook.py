@@ -2,7 +2,11 @@
 
 The body is the alert as JSON. `Bedside-Signature` holds `t=<Unix seconds>,v1=<hex>`, where v1 is
 the HMAC-SHA256 of `<Unix seconds>.<body>` under the shared key; `Idempotency-Key` is the same on
-every attempt for one contact. Any answer from 200 to 299 takes the alert; nothing else does.
+every attempt for one contact's turn. Any answer from 200 to 299 takes the alert; nothing else does.
+
+Against a message that was overheard and is posted again, a receiver checks v1, refuses a time more
+than five minutes away from its own, and answers an `Idempotency-Key` it has seen with 200 and does
+nothing more.
 """
 
 from __future__ import annotations
@@ -61,7 +65,7 @@ class Webhook:
             method="POST",
             headers={
                 "Content-Type": "application/json",
-                "Idempotency-Key": f"{alert.alert_id}-{alert.contact}",
+                "Idempotency-Key": f"{alert.alert_id}-{alert.contact}-{alert.round}",
                 "Bedside-Signature": signature(body, self._key, int(time.time())),
             },
         )

@@ -43,3 +43,16 @@ def test_a_stalled_analysis_is_not_hidden_by_a_failing_model() -> None:
 def test_a_part_that_is_well_raises_nothing() -> None:
     station = Surroundings("s-", Limits())
     assert station.step(Health(S, "disk", True)) == []
+
+
+def test_a_high_alert_that_cannot_leave_is_a_medium_alarm_and_others_a_low_one() -> None:
+    station = Surroundings("s-", Limits())
+    events = station.step(Health(40 * S, "delivery", False, "no link", since_us=5 * S))
+    assert said(events) == [("delivery-failing", "low", "active", "alerts not delivered: no link")]
+    events = station.step(Health(41 * S, "high-delivery", False, "no link", since_us=5 * S))
+    assert [each[1:3] for each in said(events)] == [("low", "ended"), ("medium", "active")]
+    assert said(events)[1][3] == "high alert not delivered: no link"
+    station.step(Health(42 * S, "high-delivery", True))
+    events = station.step(Health(42 * S, "delivery", True))
+    assert [each[1:3] for each in said(events)] == [("medium", "ended")]
+    assert station.instances == ()

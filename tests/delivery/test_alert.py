@@ -77,6 +77,7 @@ def test_an_alert_has_no_place_for_a_name() -> None:
         "test",
         "still_active",
         "contact",
+        "round",
         "members",
     }
 

@@ -21,14 +21,6 @@ from tests.delivery.cloud import THING, Cloud
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    cloud = Cloud(tmp_path)
-    cloud.broker.start()
-    yield cloud
-    cloud.broker.kill()
-
-
 def the_fault(findings: list[Finding]) -> str:
     [fault] = [finding.sentence for finding in findings if finding.ok is False]
     assert "\n" not in fault

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,27 +13,6 @@ from bedside.delivery.delivery import DeliveryState, DeliveryStep
 from bedside.delivery.outbox import Outbox
 from bedside.events import Priority
 from tests.delivery.wire import Wire, an_alert, states, the_instance_of
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "outbox.sqlite"
-
-
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
-def steps() -> list[DeliveryStep]:
-    return []
-
-
-@pytest.fixture
-def outbox(path: Path, wire: Wire, steps: list[DeliveryStep]) -> Iterator[Outbox]:
-    with contextlib.closing(Outbox(path, wire, contacts=3, on_step=steps.append)) as outbox:
-        yield outbox
 
 
 def told(wire: Wire) -> list[tuple[str, int]]:
@@ -55,9 +34,63 @@ def test_each_contact_has_its_time_and_then_the_next_one_is_told(
     outbox.drain(2 * wait_s - 0.1)
     assert told(wire) == [("a", 1), ("a", 2)]
     outbox.drain(2 * wait_s)
-    outbox.drain(100 * wait_s)
     assert told(wire) == [("a", 1), ("a", 2), ("a", 3)]
     assert [alert.still_active for alert in wire.taken] == [False, True, True]
+
+
+def test_after_the_last_contact_the_first_is_told_again_less_often_while_the_alarm_lasts(
+    outbox: Outbox, wire: Wire
+) -> None:
+    alert = an_alert("a", Priority.HIGH)
+    outbox.commit(alert, 0.0)
+    told_s = []
+    for second in range(7200):
+        told_s += [second for _ in outbox.drain(float(second))]
+    waits_s = [later - earlier for earlier, later in pairwise(told_s)]
+    assert waits_s[:14] == [*[60] * 3, *[120] * 3, *[240] * 3, *[480] * 3, *[900] * 2]
+    assert [alert.contact for alert in wire.taken[:7]] == [1, 2, 3, 1, 2, 3, 1]
+    assert [alert.round for alert in wire.taken[:7]] == [1, 1, 1, 2, 2, 2, 3]
+    outbox.follow("icu-3", the_instance_of(alert, acknowledged=True))
+    assert outbox.drain(100_000.0) == []
+
+
+def test_an_alarm_that_is_over_is_not_told_in_a_second_round(outbox: Outbox, wire: Wire) -> None:
+    alert = an_alert("a", Priority.HIGH)
+    outbox.commit(alert, 0.0)
+    outbox.drain(0.0)
+    outbox.follow("icu-3", the_instance_of(alert, ended=True))
+    for second in range(0, 7200, 60):
+        outbox.drain(float(second))
+    assert told(wire) == [("a", 1), ("a", 2), ("a", 3)]
+
+
+def test_without_contacts_an_alert_leaves_once(path: Path, wire: Wire) -> None:
+    with contextlib.closing(Outbox(path, wire)) as outbox:
+        outbox.commit(an_alert("a", Priority.HIGH), 0.0)
+        outbox.drain(0.0)
+        outbox.drain(7200.0)
+    assert told(wire) == [("a", 1)]
+
+
+def test_nobody_further_is_told_of_a_patient_who_has_left(outbox: Outbox, wire: Wire) -> None:
+    latched, other = an_alert("latched", Priority.HIGH), replace(an_alert("other"), bed="icu-4")
+    for alert in (latched, other):
+        outbox.commit(alert, 0.0)
+    outbox.drain(0.0)
+    outbox.follow("icu-3", the_instance_of(latched, ended=True))
+    outbox.patient_left("icu-3")
+    outbox.drain(180.0)
+    assert told(wire) == [("latched", 1), ("other", 1), ("other", 2)]
+
+
+def test_an_alert_that_waits_still_leaves_once_when_the_patient_has_left(
+    outbox: Outbox, wire: Wire
+) -> None:
+    outbox.commit(an_alert("a", Priority.HIGH), 0.0)
+    outbox.patient_left("icu-3")
+    outbox.drain(0.0)
+    outbox.drain(7200.0)
+    assert told(wire) == [("a", 1)]
 
 
 def test_a_contacts_time_begins_when_the_message_was_taken(outbox: Outbox, wire: Wire) -> None:
@@ -101,9 +134,9 @@ def test_a_later_contact_is_not_told_what_was_acknowledged_while_the_link_was_aw
     outbox.drain(0.0)
     wire.up = False
     outbox.drain(60.0)
-    assert outbox.pending() == 1
+    assert len(outbox.waiting(0.0)) == 1
     outbox.follow("icu-3", the_instance_of(alert, acknowledged=True))
-    assert outbox.pending() == 0
+    assert len(outbox.waiting(0.0)) == 0
     wire.up = True
     outbox.drain(100.0)
     assert told(wire) == [("a", 1)]
@@ -171,7 +204,7 @@ def test_a_storm_becomes_a_digest_before_it_floods_a_phone(outbox: Outbox, wire:
     last = wire.taken[-1]
     assert last.members == tuple(f"a{number}" for number in range(9, 100))
     assert "91 alerts in one" in last.message()
-    assert outbox.pending() == 0
+    assert len(outbox.waiting(0.0)) == 0
 
 
 def test_after_the_first_ten_ten_a_minute_leave(path: Path, wire: Wire) -> None:
@@ -193,7 +226,7 @@ def test_a_storm_of_others_holds_up_no_active_high_alert(outbox: Outbox, wire: W
     outbox.commit(an_alert("high", Priority.HIGH), 0.1)
     outbox.drain(0.1)
     assert wire.ids[-1] == "high"
-    assert outbox.pending() == 1
+    assert len(outbox.waiting(0.0)) == 1
 
 
 def test_a_digest_escalates_until_all_that_it_stands_for_is_acknowledged(

@@ -33,20 +33,6 @@ ALERT = an_alert("ab12cd34", Priority.HIGH, "vt")
 
 
 @pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    cloud = Cloud(tmp_path)
-    cloud.broker.start()
-    yield cloud
-    cloud.broker.kill()
-
-
-@pytest.fixture
-def phone(cloud: Cloud) -> Iterator[Phone]:
-    with contextlib.closing(Phone(cloud)) as phone:
-        yield phone
-
-
-@pytest.fixture
 def news() -> News:
     return News()
 

@@ -23,28 +23,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedside.delivery.alert import Alert
-from bedside.delivery.delivery import DeliveryState
+from bedside.delivery.delivery import DeliveryState, DeliveryStep
 from bedside.delivery.log_transport import LogTransport
 from bedside.delivery.outbox import LATE_S, LONGEST_WAIT_S, SUMMARY_AGE_S, Outbox
 from bedside.errors import DeliveryError
 from bedside.events import Priority
 from tests.delivery.wire import Wire, an_alert, states, the_instance_of
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "outbox.sqlite"
-
-
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
-def outbox(path: Path, wire: Wire) -> Iterator[Outbox]:
-    with contextlib.closing(Outbox(path, wire, jitter=lambda: 0.999)) as outbox:
-        yield outbox
 
 
 def reopened(path: Path, wire: Wire, **options: float) -> contextlib.closing[Outbox]:
@@ -57,14 +41,14 @@ def reopened(path: Path, wire: Wire, **options: float) -> contextlib.closing[Out
 def test_an_alert_leaves_once_and_is_then_sent(outbox: Outbox, wire: Wire) -> None:
     assert outbox.commit(an_alert("a"), 0.0)
     assert states(outbox) == {"a": "queued"}
-    assert outbox.pending() == 1
+    assert len(outbox.waiting(0.0)) == 1
     [result] = outbox.drain(0.0)
     assert (result.alert_id, result.instance_id) == ("a", "instance-a")
     assert (result.state, result.attempt) == (DeliveryState.ACCEPTED, 1)
     assert outbox.drain(100.0) == []
     assert wire.ids == ["a"]
     assert states(outbox) == {"a": "accepted"}
-    assert outbox.pending() == 0
+    assert len(outbox.waiting(0.0)) == 0
 
 
 def test_an_alert_is_on_disk_before_it_is_tried(path: Path, tmp_path: Path) -> None:
@@ -173,7 +157,7 @@ def test_once_one_alert_gets_through_all_that_wait_are_due(outbox: Outbox, wire:
     wire.up = True
     outbox.commit(an_alert("new"), 29.0)
     outbox.drain(29.0)
-    assert outbox.pending() == 0
+    assert len(outbox.waiting(0.0)) == 0
 
 
 def test_an_hour_of_outage_leaves_within_seconds_of_the_links_return(
@@ -186,10 +170,10 @@ def test_an_hour_of_outage_leaves_within_seconds_of_the_links_return(
             outbox.commit(alert, float(second))
             outbox.follow("icu-3", the_instance_of(alert, ended=second % 36 == 0))
         outbox.drain(float(second))
-    assert outbox.pending() == 200
+    assert len(outbox.waiting(0.0)) == 200
     wire.up = True
     now_s = 3600.0
-    while outbox.pending():
+    while outbox.waiting(0.0):
         outbox.drain(now_s)
         now_s += 0.5
     assert now_s <= 3610.0
@@ -205,7 +189,7 @@ def test_an_alert_that_is_always_refused_holds_up_no_other(outbox: Outbox, wire:
     for tenth in range(100):
         outbox.drain(tenth / 10)
     assert wire.ids == [f"good-{number}" for number in range(5)]
-    assert outbox.pending() == 3
+    assert len(outbox.waiting(0.0)) == 3
 
 
 def test_a_fault_in_a_transport_is_loud_and_holds_up_no_other(path: Path) -> None:
@@ -225,7 +209,7 @@ def test_a_fault_in_a_transport_is_loud_and_holds_up_no_other(path: Path) -> Non
         with contextlib.suppress(ZeroDivisionError):
             outbox.drain(0.1)
         assert taken == ["second"]
-        assert outbox.pending() == 1
+        assert len(outbox.waiting(0.0)) == 1
 
 
 def test_committing_does_not_wait_for_an_attempt_that_hangs(path: Path) -> None:
@@ -242,7 +226,7 @@ def test_committing_does_not_wait_for_an_attempt_that_hangs(path: Path) -> None:
         draining.start()
         assert trying.wait(30)
         assert outbox.commit(an_alert("b"), 0.0)
-        assert outbox.pending() == 2
+        assert len(outbox.waiting(0.0)) == 2
         assert not go_on.is_set()
         go_on.set()
         draining.join(30)
@@ -287,20 +271,20 @@ def test_old_alerts_of_ended_instances_leave_as_one_summary(outbox: Outbox, wire
     assert summary.text.startswith("4 ended alerts")
     for count in ("tachy 2", "vt 1", "lead-off 1"):
         assert count in summary.text
-    assert outbox.pending() == 0
+    assert len(outbox.waiting(0.0)) == 0
     expired = [row for row in outbox.rows() if row.state is DeliveryState.EXPIRED]
     assert len(expired) == 4
     assert {row.reason for row in expired} == {f"in summary {summary.alert_id}"}
 
 
 def test_ages_are_told_from_the_oldest_waiting_alert(outbox: Outbox, wire: Wire) -> None:
-    assert outbox.oldest_undelivered_age_s(0.0) is None
+    assert outbox.waiting(0.0) == []
     wire.refused = {"b"}
     outbox.commit(an_alert("a"), 10.0)
     outbox.commit(an_alert("b"), 30.0)
-    assert outbox.oldest_undelivered_age_s(50.0) == 40.0
+    assert [row.age_s(50.0) for row in outbox.waiting(50.0)] == [40.0, 20.0]
     outbox.drain(50.0)
-    assert outbox.oldest_undelivered_age_s(60.0) == 30.0
+    assert [row.age_s(60.0) for row in outbox.waiting(60.0)] == [30.0]
 
 
 # ── acknowledgement ───────────────────────────────────────────────────────────────────────────
@@ -340,7 +324,7 @@ def test_what_waits_survives_a_restart_and_what_left_does_not_leave_again(
         outbox.drain(0.0)
         outbox.commit(an_alert("waiting"), 5.0)
     with reopened(path, wire) as again:
-        assert again.oldest_undelivered_age_s(25.0) == 20.0
+        assert [row.age_s(25.0) for row in again.waiting(25.0)] == [20.0]
         assert again.rows()[0].alert == an_alert("waiting")
         again.drain(25.0)
     assert wire.ids == ["gone", "waiting"]
@@ -364,8 +348,8 @@ def test_after_a_reboot_ages_count_from_the_start(path: Path, wire: Wire) -> Non
     with contextlib.closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE deliveries SET machine_boot = 'an earlier one'")
     with reopened(path, wire) as again:
-        assert again.oldest_undelivered_age_s(10.0) == 0.0
-        assert again.oldest_undelivered_age_s(15.0) == 5.0
+        assert [row.age_s(10.0) for row in again.waiting(10.0)] == [0.0]
+        assert [row.age_s(15.0) for row in again.waiting(15.0)] == [5.0]
 
 
 _SENDER = """
@@ -413,7 +397,7 @@ def test_every_committed_alert_leaves_although_the_process_is_killed_again_and_a
     sent = [name for what, name in said if what == "sent"]
     with reopened(path, wire, most_per_minute=1e9) as again:
         now_s = 0.0
-        while again.pending():
+        while again.waiting(0.0):
             again.drain(now_s)
             now_s += 10.0
     assert committed <= {*sent, *wire.ids}
@@ -433,15 +417,17 @@ def files_cannot_grow() -> Iterator[None]:
 
 
 def test_an_alert_that_the_disk_refuses_leaves_from_memory_and_is_marked(
-    outbox: Outbox, wire: Wire, path: Path
+    outbox: Outbox, wire: Wire, path: Path, steps: list[DeliveryStep]
 ) -> None:
     with files_cannot_grow():
         assert outbox.commit(an_alert("a"), 0.0) is False
-        assert outbox.rows()[0].saved is False
         outbox.drain(0.0)
         assert wire.ids == ["a"]
+        assert outbox.fault().startswith("1 only in memory (")
+        assert {step.saved for step in steps} == {False}
     outbox.commit(an_alert("b"), 1.0)
     outbox.drain(1.0)
+    assert outbox.fault() == ""
     assert [row.saved for row in outbox.rows()] == [True, True]
     outbox.close()
     with reopened(path, wire) as again:
@@ -487,10 +473,76 @@ def test_two_stations_cannot_share_an_outbox(outbox: Outbox, path: Path, wire: W
 
 
 @pytest.mark.parametrize("content", [b"not a database at all" * 100, b"\x00" * 4096])
-def test_a_damaged_outbox_is_one_sentence(path: Path, wire: Wire, content: bytes) -> None:
+def test_what_is_no_outbox_is_set_aside_and_alerts_go_on(
+    path: Path, wire: Wire, content: bytes
+) -> None:
     path.write_bytes(content)
-    with pytest.raises(DeliveryError, match="damaged") as raised:
+    with reopened(path, wire) as outbox:
+        outbox.commit(an_alert("a"), 0.0)
+        outbox.drain(0.0)
+        assert "look into outbox.sqlite.damaged-1 and move it away" in outbox.fault()
+    assert wire.ids == ["a"]
+    aside = path.with_name("outbox.sqlite.damaged-1")
+    assert aside.read_bytes() == content
+    with reopened(path, wire) as again:
+        assert "damaged-1" in again.fault()
+        aside.unlink()
+        assert again.fault() == ""
+
+
+def test_alerts_on_the_sound_pages_of_a_damaged_outbox_still_leave(path: Path, wire: Wire) -> None:
+    names = [f"a{number}" for number in range(60)]
+    with reopened(path, wire) as outbox:
+        for name in names:
+            outbox.commit(an_alert(name), 0.0)
+    content = bytearray(path.read_bytes())
+    [page] = {at // 4096 for name in ("a30",) if (at := content.find(b'"alert_id": "a30"'))}
+    content[page * 4096 : (page + 1) * 4096] = b"\xff" * 4096
+    path.write_bytes(content)
+    with reopened(path, wire, most_per_minute=1e9) as again:
+        assert "damaged-1" in again.fault()
+        again.drain(0.0)
+    assert {"a0", "a59"} <= set(wire.ids) < set(names)
+    assert len(wire.ids) > 40
+
+
+def test_an_alert_that_cannot_be_read_costs_no_other(path: Path, wire: Wire) -> None:
+    with reopened(path, wire) as outbox:
+        for name in ("a", "b", "c"):
+            outbox.commit(an_alert(name), 0.0)
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE deliveries SET alert = '{' WHERE alert_id = 'b'")
+    with reopened(path, wire) as again:
+        assert "damaged" in again.fault()
+        again.drain(0.0)
+    assert wire.ids == ["a", "c"]
+
+
+def test_an_outbox_of_another_version_is_refused_in_one_sentence(path: Path, wire: Wire) -> None:
+    with reopened(path, wire) as outbox:
+        outbox.commit(an_alert("a"), 0.0)
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 99")
+    content = path.read_bytes()
+    with pytest.raises(DeliveryError, match="another version of bedside") as raised:
         Outbox(path, wire)
+    assert "\n" not in str(raised.value)
+    assert path.read_bytes() == content
+
+
+def test_a_full_disk_at_the_start_still_lets_alerts_out(path: Path, wire: Wire) -> None:
+    with reopened(path, wire) as outbox:
+        outbox.commit(an_alert("earlier"), 0.0)
+    with files_cannot_grow(), reopened(path, wire) as again:
+        again.commit(an_alert("now"), 0.0)
+        again.drain(0.0)
+    assert wire.ids == ["earlier", "now"]
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path, wire: Wire) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DeliveryError, match=r"choose a station\.data_dir") as raised:
+        Outbox(tmp_path / "file" / "outbox.sqlite", wire)
     assert "\n" not in str(raised.value)
 
 

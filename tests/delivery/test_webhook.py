@@ -69,12 +69,13 @@ def test_an_alert_is_posted_with_a_signature_that_its_receiver_can_check(server:
     assert (content["id"], content["sms"]) == ("ab12cd34", alert.message())
 
 
-def test_every_attempt_for_one_contact_has_one_idempotency_key(server: Server) -> None:
+def test_every_attempt_of_one_contacts_turn_has_one_idempotency_key(server: Server) -> None:
     webhook, alert = Webhook(server.url, KEY), an_alert("ab12cd34")
-    for each in (alert, replace(alert, still_active=True), replace(alert, contact=2)):
+    again = replace(alert, still_active=True)
+    for each in (alert, again, replace(alert, contact=2), replace(alert, round=2)):
         webhook.send(each)
     keys = [headers["Idempotency-Key"] for headers, _ in server.posts]
-    assert keys == ["ab12cd34-1", "ab12cd34-1", "ab12cd34-2"]
+    assert keys == ["ab12cd34-1-1", "ab12cd34-1-1", "ab12cd34-2-1", "ab12cd34-1-2"]
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 404, 429, 500, 503])

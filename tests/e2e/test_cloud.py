@@ -37,22 +37,6 @@ from tests.mosquitto import Mosquitto
 
 
 @pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    folder = tmp_path / "cloud"
-    folder.mkdir()
-    cloud = Cloud(folder)
-    cloud.broker.start()
-    yield cloud
-    cloud.broker.kill()
-
-
-@pytest.fixture
-def phone(cloud: Cloud) -> Iterator[Phone]:
-    with contextlib.closing(Phone(cloud)) as phone:
-        yield phone
-
-
-@pytest.fixture
 def settings(mosquitto: Mosquitto, cloud: Cloud, tmp_path: Path) -> Settings:
     endpoint = cloud.endpoint()
     key = tmp_path / "acknowledge.key"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bedside.delivery.alert import Alert
-from bedside.delivery.delivery import DeliveryStep
+from bedside.delivery.delivery import DeliveryState, DeliveryStep
 from bedside.delivery.iot_core import IotCore
 from bedside.delivery.iot_endpoint import IotEndpoint
 from bedside.dispatch import Dispatch
@@ -42,12 +42,12 @@ class Office:
         began_s = self.handed_in_s.get(step.alert_id)
         took_s = None if began_s is None else time.monotonic() - began_s
         self.say(step.state.value, id=step.alert_id, took_s=took_s)
+        if step.state is DeliveryState.QUEUED and not step.saved:
+            self.say("unsaved", id=step.alert_id)
 
-    def health(self, subject: str, ok: bool, detail: str) -> None:
+    def health(self, subject: str, ok: bool, detail: str, since_s: float | None = None) -> None:
         if subject == "cloud":
             self.say("up" if ok else "down", detail=detail)
-        elif subject == "disk":
-            self.say("unsaved")
 
     def acknowledged(self, alert: Alert, by: str) -> None:
         self.say("acknowledged", id=alert.alert_id)
