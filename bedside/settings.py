@@ -22,6 +22,7 @@ from pydantic_settings import SettingsError as PydanticSettingsError
 
 from bedside.errors import SettingsError
 from bedside.limits import Limits
+from bedside.roles import Role
 
 
 class _Section(BaseModel):
@@ -83,6 +84,9 @@ class StationSettings(_Section):
 
     bed_names: tuple[str, ...] = ("*",)
     """Nodes to serve, as shell patterns; a bed has the name of its node."""
+
+    roles: dict[str, Literal["view", "operate", "configure"]] = {}
+    """What users of the broker may do here: look; act on alarms; set limits and move patients."""
 
 
 class RecordingSettings(_Section):
@@ -175,6 +179,16 @@ class Settings(_Section):
     alerts: AlertSettings = AlertSettings()
     screen: ScreenSettings = ScreenSettings()
     limits: Limits = Limits()
+
+    def role_of(self, user: str) -> Role:
+        """What a user of the broker may do.
+
+        The station's own user may everything, and so may everybody on a broker that asks nobody
+        who they are; a user of whom `station.roles` says nothing may look.
+        """
+        if user in self.station.roles:
+            return Role[self.station.roles[user].upper()]
+        return Role.CONFIGURE if self.broker.username in ("", user) else Role.VIEW
 
 
 class _FromEnvironment(Settings, BaseSettings):

@@ -46,6 +46,7 @@ from bedside.node.link import Link
 from bedside.recording import bed_file
 from bedside.recording.bed_file import BedFile
 from bedside.recording.recorder import Recorder, SyncError
+from bedside.roles import role_needed
 from bedside.settings import Settings
 from bedside.ward import Answer, LogEntry, Ports, SequenceRanges, Ward
 from bedside.worker import Worker
@@ -354,6 +355,11 @@ class Station:
         except (ValueError, KeyError, TypeError, BedsideError) as error:
             _log.warning("an action of %s is refused: %s", user, error)
             return
+        role, needed = self._settings.role_of(user), role_needed(name)
+        if role < needed:
+            refusal = (
+                f"{user} may {role.word}, this needs the role {needed.word}: see station.roles"
+            )
         if refusal:
             answer(ActionDone(self.now_us(), action_id, user, False, refusal))
         else:

@@ -55,6 +55,10 @@ class Mosquitto:
         """Write sessions and what waits in them to disk, where it persists anything."""
         self._signal(signal.SIGUSR1)
 
+    def reload(self) -> None:
+        """Read passwords and rights anew."""
+        self._signal(signal.SIGHUP)
+
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bedside import __version__
-from bedside.cli import alarms, analyze, bed, cloud, demo, run_command, simulate, test_alert
+from bedside.cli import alarms, analyze, bed, broker, cloud, demo, run_command, simulate, test_alert
 from bedside.errors import BedsideError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ bed.add_to(app)
 alarms.add_to(app)
 test_alert.add_to(app)
 cloud.add_to(app)
+broker.add_to(app)
 
 
 def _version(wanted: bool) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bedside.errors import RecordError
 from bedside.events import BedState
+from bedside.private_file import write_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,9 @@ def load(path: Path) -> BedFile | None:
 def save(path: Path, bed: BedFile) -> None:
     """Replace the file by one rename, synced, readable by its owner alone. Raises RecordError."""
     content = {"state": bed.state.value, "session": bed.session, "baseline": bed.baseline}
-    beside = path.with_suffix(".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        write_private(path, json.dumps(content).encode())
     except OSError as error:
         raise RecordError(
             f"The bed's state cannot be written to {path} ({error.strerror}): free space on the "

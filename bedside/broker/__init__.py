@@ -1,0 +1,1 @@
+"""What a Mosquitto for nodes, stations and screens is told: certificates, users, rights, limits."""
