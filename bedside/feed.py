@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bedside.alarms.conditions import CONDITIONS
 from bedside.events import (
@@ -109,14 +110,15 @@ class BedSnapshot:
 class WaveSlice:
     """Samples from `position` to `newest`, shape (newest − position,), mV at 250 Hz.
 
-    NaN where nothing was received or an electrode is off. `marks` are positions of R peaks.
+    NaN where nothing was received or an electrode is off; `lead_off`, of the same shape, tells
+    which of the two. `marks` are positions of R peaks.
     """
 
     position: int
     newest: int
     samples_mv: Float32Array
     marks: tuple[int, ...]
-    lead_off: bool
+    lead_off: NDArray[np.bool_]
 
 
 class Feed(Protocol):
@@ -145,7 +147,7 @@ class WaveRing:
         self._samples = np.full(RING_SAMPLES, np.nan, dtype=np.float32)
         self._newest = 0
         self._marks: deque[int] = deque(maxlen=400)
-        self._lead_off = False
+        self._lead_off = np.zeros(RING_SAMPLES, dtype=np.bool_)
         self._lock = threading.Lock()
 
     def write(self, wave: Wave) -> None:
@@ -156,10 +158,10 @@ class WaveRing:
             self._marks.extend(wave.marks)
             hole = min(wave.position - self._newest, RING_SAMPLES)
             if hole > 0:
-                self._place(wave.position - hole, np.full(hole, np.nan, dtype=np.float32))
-            self._place(wave.position, samples)
+                missing = np.full(hole, np.nan, dtype=np.float32)
+                self._place(wave.position - hole, missing, lead_off=False)
+            self._place(wave.position, samples, lead_off)
             self._newest = wave.position + len(samples)
-            self._lead_off = lead_off
 
     def read(self, since: int) -> WaveSlice:
         """The samples from `since` on, or from the oldest that is still held."""
@@ -167,11 +169,14 @@ class WaveRing:
             start = min(max(since, self._newest - RING_SAMPLES, 0), self._newest)
             where = np.arange(start, self._newest) % RING_SAMPLES
             marks = tuple(mark for mark in self._marks if mark >= start)
-            return WaveSlice(start, self._newest, self._samples[where], marks, self._lead_off)
+            return WaveSlice(
+                start, self._newest, self._samples[where], marks, self._lead_off[where]
+            )
 
-    def _place(self, position: int, samples: Float32Array) -> None:
+    def _place(self, position: int, samples: Float32Array, lead_off: bool) -> None:
         where = np.arange(position, position + len(samples)) % RING_SAMPLES
         self._samples[where] = samples
+        self._lead_off[where] = lead_off
 
 
 class Picture:

@@ -167,7 +167,39 @@ class ScreenSettings(_Section):
     """What the trace is drawn with; the Linux console knows no braille: use ascii there."""
 
     sweep_s: float = Field(default=6.0, ge=2, le=30)
-    """Seconds across the trace; for a true 25 mm/s its width in mm divided by 25."""
+    """Seconds across the trace at 25 mm/s, as long as `width_mm` is not set."""
+
+    width_mm: float = Field(default=0.0, ge=0, le=5000)
+    """Width of the whole screen on the glass, by ruler: millimetres are then true; 0: unknown."""
+
+    height_mm: float = Field(default=0.0, ge=0, le=5000)
+    """Height of the whole screen on the glass; 0: a character is twice as high as wide."""
+
+    speed_mm_s: float = 25.0
+    """Speed of the trace: 12.5, 25 or 50 mm/s."""
+
+    gain_mm_mv: float = 0.0
+    """Height of a millivolt: 5, 10 or 20 mm/mV; 0 fits the trace to the beats."""
+
+    theme: Literal["night", "day", "high-contrast", "monochrome"] = "night"
+    """The colours; `NO_COLOR` in the environment wins over all of them."""
+
+    kiosk: bool = False
+    """A screen beside a bed: no command palette, no selecting of text, no quitting."""
+
+    @field_validator("speed_mm_s")
+    @classmethod
+    def _usual_speed(cls, speed_mm_s: float) -> float:
+        if speed_mm_s not in (12.5, 25, 50):
+            raise ValueError("must be 12.5, 25 or 50")
+        return speed_mm_s
+
+    @field_validator("gain_mm_mv")
+    @classmethod
+    def _usual_gain(cls, gain_mm_mv: float) -> float:
+        if gain_mm_mv not in (0, 5, 10, 20):
+            raise ValueError("must be 5, 10 or 20, or 0 for automatic")
+        return gain_mm_mv
 
 
 class Settings(_Section):

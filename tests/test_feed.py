@@ -62,7 +62,7 @@ def test_what_an_electrode_that_is_off_picks_up_is_not_drawn() -> None:
     ring = WaveRing()
     ring.write(wave(0, 50, Flags.LEAD_OFF_PLUS))
     part = ring.read(0)
-    assert part.lead_off
+    assert part.lead_off.all()
     assert np.isnan(part.samples_mv).all()
 
 

@@ -46,13 +46,15 @@ def demo(
             _wait(seconds / speed)
         printer.finish(running.station.summary())
         return
+    from bedside.settings import ScreenSettings
     from bedside.tui.app import BedsideApp
+    from bedside.tui.glyphs import glyph_set
 
     options.log_nowhere()
     with Demo(record, speed) as running:
         BedsideApp(
             running.station.feed(options.operator()),
-            glyphs=glyphs,
+            settings=ScreenSettings.model_validate({"glyphs": glyph_set(glyphs).name}),
             stop_after_s=seconds / speed,
         ).run()
 

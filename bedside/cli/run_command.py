@@ -60,8 +60,7 @@ def run(
     try:
         BedsideApp(
             station.feed(options.operator()),
-            glyphs=settings.screen.glyphs,
-            seconds_per_screen=settings.screen.sweep_s,
+            settings=settings.screen,
             stop_after_s=seconds,
         ).run()
     finally:

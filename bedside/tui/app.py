@@ -10,12 +10,11 @@ from textual.theme import Theme
 
 from bedside.errors import SettingsError
 from bedside.feed import Feed
+from bedside.settings import ScreenSettings
 from bedside.tui.glyphs import glyph_set
+from bedside.tui.paper import Paper
 from bedside.tui.screens.monitor import MonitorScreen
 from bedside.tui.screens.waiting import WaitingScreen
-
-SECONDS_PER_SCREEN = 8.0
-LEAST_SECONDS, GREATEST_SECONDS = 2.0, 30.0
 
 NIGHT = Theme(
     name="bedside-night",
@@ -36,9 +35,8 @@ NIGHT = Theme(
 class BedsideApp(App[None]):
     """Shows one bed of a feed at a time. It can stall without slowing the station.
 
-    `glyphs` is `braille`, `block` or `ascii`; `seconds_per_screen` (2 to 30) is how long the pen
-    takes from left to right; `stop_after_s` ends the app by itself, 0 never. Raises SettingsError
-    for values that are none of these, and for a bed that the feed does not have.
+    `settings` say what it is drawn with; `stop_after_s` ends the app by itself, 0 never. Raises
+    SettingsError for a bed that the feed does not have.
     """
 
     CSS_PATH = "bedside.tcss"
@@ -51,24 +49,25 @@ class BedsideApp(App[None]):
         self,
         feed: Feed,
         bed: str | None = None,
-        glyphs: str = "braille",
-        seconds_per_screen: float = SECONDS_PER_SCREEN,
+        settings: ScreenSettings | None = None,
         stop_after_s: float = 0.0,
     ) -> None:
         super().__init__()
         beds = feed.beds()
         if bed is not None and bed not in beds:
             raise SettingsError(f"bed {bed!r} is not here: choose one of {', '.join(beds)}")
-        if not LEAST_SECONDS <= seconds_per_screen <= GREATEST_SECONDS:
-            raise SettingsError(
-                f"seconds_per_screen = {seconds_per_screen:g} is out of range: "
-                f"choose {LEAST_SECONDS:g} to {GREATEST_SECONDS:g}"
-            )
+        settings = settings or ScreenSettings()
         self._feed = feed
         self._first_bed = bed or next(iter(beds), None)
         self._stop_after_s = stop_after_s
-        self._glyphs = glyph_set(glyphs)
-        self._seconds = seconds_per_screen
+        self._glyphs = glyph_set(settings.glyphs)
+        self._paper = Paper(
+            settings.speed_mm_s,
+            settings.gain_mm_mv,
+            settings.width_mm,
+            settings.height_mm,
+            settings.sweep_s,
+        )
 
     def on_mount(self) -> None:
         """Open the monitor."""
@@ -83,7 +82,7 @@ class BedsideApp(App[None]):
             self._open(self._first_bed)
 
     def _open(self, bed: str) -> None:
-        monitor = MonitorScreen(self._feed, bed, self._glyphs, self._seconds)
+        monitor = MonitorScreen(self._feed, bed, self._glyphs, self._paper)
         if isinstance(self.screen, WaitingScreen):
             self.switch_screen(monitor)
         else:

@@ -41,6 +41,10 @@ class GlyphSet:
     off_scale: str
     error: str
     rule: str
+    grid: str
+    gap: str
+    lead_off: str
+    about: str
     half_blocks: bool
 
 
@@ -74,6 +78,10 @@ BRAILLE = GlyphSet(
     off_scale="▶",
     error="▒",
     rule="─",
+    grid="·",
+    gap="┄",
+    lead_off="×",
+    about="≈",
     half_blocks=True,
 )
 
@@ -93,6 +101,10 @@ BLOCK = GlyphSet(
     off_scale="▶",
     error="▒",
     rule="─",
+    grid="·",
+    gap="┄",
+    lead_off="×",
+    about="≈",
     half_blocks=True,
 )
 
@@ -112,6 +124,10 @@ ASCII = GlyphSet(
     off_scale=">",
     error="#",
     rule="-",
+    grid=".",
+    gap="~",
+    lead_off="x",
+    about="~",
     half_blocks=False,
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-CATCH_UP_S = 0.08
+CATCH_UP_S = 0.05
 """What has arrived is drawn within this time: smooth motion against a late picture."""
 
 JUMP_SAMPLES = 500

@@ -56,6 +56,18 @@ def fit_scale(low_mv: float, high_mv: float) -> Scale:
     return Scale(float(low), float(high))
 
 
+def shifted_scale(span_mv: float, low_mv: float, high_mv: float) -> Scale:
+    """A scale of a fixed span around values between two limits, moved in steps of 0.25 mV.
+
+    The baseline stands at two fifths of the height as long as everything fits there.
+    """
+    low = -0.4 * span_mv
+    if low_mv < low or high_mv > low + span_mv:
+        middle = (low_mv + high_mv) / 2
+        low = float(np.floor((middle - span_mv / 2) / SCALE_STEP_MV) * SCALE_STEP_MV)
+    return Scale(low, low + span_mv)
+
+
 def segments(
     samples_mv: Float32Array | Float64Array, before_mv: float
 ) -> tuple[Float64Array, Float64Array]:

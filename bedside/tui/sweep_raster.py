@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bedside.events import Float32Array
 from bedside.tui.glyphs import SPACE, CodeArray, GlyphSet
 from bedside.tui.raster import (
     SHRINK_BELOW,
+    BoolArray,
     IntArray,
     Scale,
     column_dots,
@@ -18,10 +21,29 @@ from bedside.tui.raster import (
     fit_scale,
     glyph_codes,
     segments,
+    shifted_scale,
 )
 
 ERASE_CELLS = 3
 RUN_GAP_CELLS = 4
+GRID_MV = 0.5
+"""The graticule's height: 5 mm at the usual 10 mm/mV."""
+
+InkArray = NDArray[np.uint8]
+
+
+class Ink(IntEnum):
+    """What a cell shows, which decides its colour."""
+
+    TRACE = 0
+    GRID = 1
+    GAP = 2
+    LEAD_OFF = 3
+    MARK = 4
+
+
+_WRITTEN, _GAP, _OFF = 0, 1, 2
+"""What is known of a dot column; a column that the pen has not reached is `_WRITTEN` and NaN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,58 +56,108 @@ class Run:
 
 
 class SweepRaster:
-    """The picture of a sweep as code points, `codes` of shape (rows, columns).
+    """The picture of a sweep as code points, `codes` and `inks` of shape (rows, columns).
 
     The top row holds the marks of R peaks, the rest the trace. `position` counts samples; the
     sample at `position` falls on the dot column `position / samples_across` of the way across,
-    again and again. Scale: it grows at once when a value would leave it, and shrinks at the left
-    edge when the last screen would do with much less. `marked` counts the R peaks marked so far.
+    again and again. What was not received and what an electrode that is off left out are drawn as
+    lines of their own. `grid_samples` sets the graticule's dots apart, 0 draws none.
+
+    Scale: with `span_mv` it is fixed, and moves only where a beat would leave it. Without, it grows
+    at once when a value would leave it, and shrinks at the left edge when the last screen would do
+    with much less. `marked` counts the R peaks marked so far.
     """
 
     def __init__(
-        self, columns: int, rows: int, glyphs: GlyphSet, samples_across: float, position: int = 0
+        self,
+        columns: int,
+        rows: int,
+        glyphs: GlyphSet,
+        samples_across: float,
+        position: int = 0,
+        *,
+        span_mv: float = 0.0,
+        grid_samples: float = 0.0,
     ) -> None:
         self.codes: CodeArray = np.full((rows, columns), SPACE, dtype=np.uint32)
-        self.scale = Scale()
+        self.inks: InkArray = np.full((rows, columns), Ink.TRACE, dtype=np.uint8)
+        self.inks[0] = Ink.MARK
+        self.scale = shifted_scale(span_mv, 0.0, 0.0) if span_mv else Scale()
         self.position = position
         self.marked = 0
+        self._span_mv = span_mv
         self._glyphs = glyphs
         self._trace_rows = rows - 1
         self._dot_columns = columns * glyphs.dots_wide
         self._per_sample = self._dot_columns / samples_across
         self._low = np.full(self._dot_columns, np.nan)
         self._high = np.full(self._dot_columns, np.nan)
+        self._missing = np.full(self._dot_columns, _WRITTEN, dtype=np.uint8)
         self._marks: set[int] = set()
         self._oldest_column = 0
         self._last_mv = float("nan")
+        self._grid_cells = np.zeros(columns, dtype=np.bool_)
+        if grid_samples:
+            at = np.arange(0.0, samples_across, grid_samples) * self._per_sample
+            self._grid_cells[(at // glyphs.dots_wide).astype(np.int64) % columns] = True
+        self._grid_rows = self._rows_of_grid()
+        self._redraw(np.arange(columns))
 
     @property
     def dot_rows(self) -> int:
         """Rows of dots of the trace."""
         return self._trace_rows * self._glyphs.dots_high
 
-    def draw(self, position: int, samples_mv: Float32Array, marks: Iterable[int] = ()) -> list[Run]:
+    @property
+    def clipped(self) -> bool:
+        """Whether some of what is shown lies beyond the scale."""
+        known = ~np.isnan(self._high)
+        return bool(
+            np.any(self._high[known] > self.scale.high_mv)
+            or np.any(self._low[known] < self.scale.low_mv)
+        )
+
+    def draw(
+        self,
+        position: int,
+        samples_mv: Float32Array,
+        marks: Iterable[int] = (),
+        lead_off: BoolArray | None = None,
+    ) -> list[Run]:
         """Draw samples from `position` on and return the cells that changed.
 
-        Samples between the pen and `position` were not received and stay blank, as NaN does.
-        `marks` are positions of R peaks; those not under the picture are left out.
+        Samples between the pen and `position`, and NaN, were not received; where `lead_off` of
+        shape (n,) is true, an electrode was off. `marks` are positions of R peaks; those not under
+        the picture are left out.
         """
         end = position + len(samples_mv)
         first_column = self._absolute(self.position)
         touched = self._clear_ahead(first_column, end)
         if position > self.position:
             self._last_mv = float("nan")
+            self._miss(self.position, position, _GAP)
         if len(samples_mv):
-            self._write(position, samples_mv)
+            self._write(position, samples_mv, lead_off)
             self._last_mv = float(samples_mv[-1])
         self.position = end
         if self._rescale(first_column):
+            self._grid_rows = self._rows_of_grid()
             touched = np.arange(self.codes.shape[1])
         marked = self._mark(marks)
         return self._redraw(np.union1d(touched, marked))
 
     def _absolute(self, position: int) -> int:
         return int(position * self._per_sample)
+
+    def _rows_of_grid(self) -> BoolArray:
+        """Which rows of cells the graticule's dots lie on: every half millivolt."""
+        steps = np.arange(
+            np.ceil(self.scale.low_mv / GRID_MV), np.floor(self.scale.high_mv / GRID_MV) + 1
+        )
+        lines = np.zeros(self.codes.shape[0], dtype=np.bool_)
+        rows = self.scale.dot_rows(steps * GRID_MV, self.dot_rows) // self._glyphs.dots_high
+        lines[rows + 1] = True
+        return lines
 
     def _clear_ahead(self, first_column: int, end: int) -> IntArray:
         """Blank what the pen runs over and the erase bar; returns the cells that touches."""
@@ -97,23 +169,41 @@ class SweepRaster:
         fresh = columns[columns > first_column] % self._dot_columns
         self._low[fresh] = np.nan
         self._high[fresh] = np.nan
+        self._missing[fresh] = _WRITTEN
         self._oldest_column = stop - self._dot_columns
         self._marks = {mark for mark in self._marks if self._is_shown(mark)}
         return np.unique(columns % self._dot_columns // wide)
 
-    def _write(self, position: int, samples_mv: Float32Array) -> None:
+    def _miss(self, start: int, stop: int, why: int) -> None:
+        """Note that nothing can be drawn from one position up to another."""
+        first = max(self._absolute(start), self._oldest_column)
+        columns = np.arange(first, self._absolute(stop - 1) + 1)
+        self._missing[columns % self._dot_columns] = why
+
+    def _write(self, position: int, samples_mv: Float32Array, lead_off: BoolArray | None) -> None:
         low, high = segments(samples_mv, self._last_mv)
         absolute = ((position + np.arange(len(samples_mv))) * self._per_sample).astype(np.int64)
+        if np.isnan(low).any():
+            off = np.zeros(len(samples_mv), dtype=np.bool_) if lead_off is None else lead_off
+            for reason, where in ((_GAP, np.isnan(low) & ~off), (_OFF, np.isnan(low) & off)):
+                seen = absolute[where & (absolute >= self._oldest_column)]
+                self._missing[seen % self._dot_columns] = reason
         columns, low, high = envelope(absolute, low, high)
         shown = columns >= self._oldest_column
-        where = columns[shown] % self._dot_columns
-        self._low[where] = np.fmin(self._low[where], low[shown])
-        self._high[where] = np.fmax(self._high[where], high[shown])
+        places = columns[shown] % self._dot_columns
+        self._low[places] = np.fmin(self._low[places], low[shown])
+        self._high[places] = np.fmax(self._high[places], high[shown])
 
     def _rescale(self, first_column: int) -> bool:
         if np.all(np.isnan(self._high)):
             return False
-        wanted = fit_scale(float(np.nanmin(self._low)), float(np.nanmax(self._high)))
+        low, high = float(np.nanmin(self._low)), float(np.nanmax(self._high))
+        if self._span_mv:
+            if self.scale.low_mv <= low and high <= self.scale.high_mv:
+                return False
+            before, self.scale = self.scale, shifted_scale(self._span_mv, low, high)
+            return self.scale != before
+        wanted = fit_scale(low, high)
         wrapped = (
             first_column // self._dot_columns != self._absolute(self.position) // self._dot_columns
         )
@@ -144,16 +234,43 @@ class SweepRaster:
             self._low[dot_columns], self._high[dot_columns], self.scale, self.dot_rows
         )
         fresh = np.full((self.codes.shape[0], len(cells)), SPACE, dtype=np.uint32)
+        inks = np.full(fresh.shape, Ink.TRACE, dtype=np.uint8)
+        inks[0] = Ink.MARK
         fresh[1:] = glyph_codes(dots, self._glyphs)
+        self._draw_missing(cells, fresh, inks)
+        grid = (
+            self._grid_rows[:, np.newaxis] & self._grid_cells[cells] & (fresh == SPACE)
+        ) & ~self._is_erased(cells)
+        fresh[grid], inks[grid] = ord(self._glyphs.grid), Ink.GRID
         marked = np.isin(cells, [self._cell(mark) for mark in self._marks])
         fresh[0, marked] = ord(self._glyphs.r_peak)
-        changed = fresh != self.codes[:, cells]
+        changed = (fresh != self.codes[:, cells]) | (inks != self.inks[:, cells])
         self.codes[:, cells] = fresh
+        self.inks[:, cells] = inks
         return [
             run
             for row in np.flatnonzero(changed.any(axis=1))
             for run in _runs(int(row), cells[changed[row]])
         ]
+
+    def _draw_missing(self, cells: IntArray, fresh: CodeArray, inks: InkArray) -> None:
+        """A line in the middle of cells of which no sample can be drawn."""
+        wide = self._glyphs.dots_wide
+        missing = self._missing.reshape(-1, wide)[cells].max(axis=1)
+        blank = np.isnan(self._high.reshape(-1, wide)[cells]).all(axis=1)
+        row = 1 + self._trace_rows // 2
+        for reason, glyph, ink in (
+            (_GAP, self._glyphs.gap, Ink.GAP),
+            (_OFF, self._glyphs.lead_off, Ink.LEAD_OFF),
+        ):
+            here = blank & (missing == reason)
+            fresh[row, here], inks[row, here] = ord(glyph), ink
+
+    def _is_erased(self, cells: IntArray) -> BoolArray:
+        """The cells of the erase bar, ahead of the pen."""
+        pen = self._absolute(max(0, self.position - 1)) // self._glyphs.dots_wide
+        ahead: IntArray = (cells - pen) % self.codes.shape[1]
+        return np.asarray((ahead > 0) & (ahead <= ERASE_CELLS))
 
 
 def _union(one: Scale, other: Scale) -> Scale:

@@ -16,6 +16,7 @@ from bedside.ecg.filters import HIGH_PASS_HZ, LOW_PASS_HZ
 from bedside.events import AlarmState, BedState, Instance, Priority
 from bedside.feed import BedSnapshot, LinkState, LogLine
 from bedside.tui.glyphs import GlyphSet
+from bedside.tui.paper import Paper
 
 STALE_AFTER_S = 3.0
 NOT_A_DEVICE = "not a medical device"
@@ -168,14 +169,22 @@ def _link(link: LinkState, glyphs: GlyphSet, shown: str) -> Content:
     return _span(mark, colour) + _span(words, "$text" if link.ok else colour)
 
 
-def trace_title(snapshot: BedSnapshot, seconds: float, width: int) -> Content:
+def paper_words(paper: Paper, gain_mm_mv: float, clipped: bool, glyphs: GlyphSet) -> str:
+    """Speed and gain as on paper; `≈` before them where no ruler was laid on the screen."""
+    about = "" if paper.is_true else glyphs.about
+    gain = f"{gain_mm_mv:.3g} mm/mV" + ("" if paper.gain_mm_mv else " auto")
+    cut = ", beats cut off" if clipped else ""
+    return f"{about}{paper.speed_mm_s:g} mm/s  {about}{gain}{cut}"
+
+
+def trace_title(snapshot: BedSnapshot, paper: str, width: int) -> Content:
     """Above the trace: what it is first of all (record, synthetic), then its signal and scale."""
     origin = "SYNTHETIC" if snapshot.synthetic else ""
     parts = [
         _span(snapshot.title, "bold"),
         _span(origin, "bold reverse $accent"),
         _signal(snapshot),
-        _span(f"{seconds:g} s across, bar 1 mV", "$secondary"),
+        _span(paper, "$secondary"),
         _span(f"{HIGH_PASS_HZ:g}–{LOW_PASS_HZ:g} Hz", "$secondary"),
     ]
     line = Content("")

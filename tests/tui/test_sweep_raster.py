@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bedside.tui.glyphs import ASCII, BRAILLE, SPACE
-from bedside.tui.raster import text_of
-from bedside.tui.sweep_raster import ERASE_CELLS, SweepRaster
+from bedside.tui.raster import Scale, text_of
+from bedside.tui.sweep_raster import ERASE_CELLS, Ink, SweepRaster
 from tests.tui.painted_bed import heartbeat
 
 COLUMNS, ROWS, SAMPLES_ACROSS = 20, 4, 400.0
@@ -49,6 +49,10 @@ def blank_cells(raster: SweepRaster) -> list[int]:
     return np.flatnonzero((raster.codes[1:] == SPACE).all(axis=0)).tolist()
 
 
+def cells_of(raster: SweepRaster, ink: Ink) -> list[int]:
+    return np.flatnonzero((raster.inks == ink).any(axis=0)).tolist()
+
+
 def test_two_beats_are_drawn_as_they_look() -> None:
     raster = SweepRaster(40, 5, BRAILLE, 400.0)
     raster.draw(0, beats(2)[:320], (80, 280))
@@ -69,26 +73,68 @@ def test_the_pen_starts_anew_at_the_left_and_erases_three_cells_ahead() -> None:
     assert len(blank_cells(raster)) == ERASE_CELLS
 
 
-def test_samples_that_were_not_received_leave_the_trace_blank() -> None:
+def test_samples_that_were_not_received_are_drawn_as_a_gap() -> None:
     raster = sweep()
     raster.draw(0, flat(100))
     raster.draw(200, flat(100))
-    assert blank_cells(raster) == [5, 6, 7, 8, 9, *range(15, 20)]
+    assert cells_of(raster, Ink.GAP) == [5, 6, 7, 8, 9]
+    assert lines(raster)[2][5:10] == "┄┄┄┄┄"
+    assert blank_cells(raster) == list(range(15, 20))
 
 
-def test_nan_samples_leave_the_trace_blank() -> None:
+def test_nan_samples_are_drawn_as_a_gap() -> None:
     raster = sweep()
     samples = flat(300)
     samples[100:200] = np.nan
     raster.draw(0, samples)
-    assert blank_cells(raster) == [5, 6, 7, 8, 9, *range(15, 20)]
+    assert cells_of(raster, Ink.GAP) == [5, 6, 7, 8, 9]
+
+
+def test_where_an_electrode_was_off_is_drawn_otherwise_than_a_gap() -> None:
+    raster = sweep()
+    samples = flat(300)
+    samples[100:200] = np.nan
+    raster.draw(0, samples, lead_off=np.isnan(samples))
+    assert cells_of(raster, Ink.LEAD_OFF) == [5, 6, 7, 8, 9]
+    assert lines(raster)[2][5:10] == "×××××"
+    raster.draw(300, flat(300))
+    assert cells_of(raster, Ink.LEAD_OFF) == []
+
+
+def test_the_graticule_has_a_dot_for_every_step_and_half_millivolt_but_never_over_the_trace() -> (
+    None
+):
+    raster = SweepRaster(20, 5, BRAILLE, 400.0, span_mv=2.0, grid_samples=100.0)
+    assert cells_of(raster, Ink.GRID) == [0, 5, 10, 15]
+    raster.draw(0, flat(200))
+    over = raster.codes[(raster.inks == Ink.GRID)]
+    assert set(over.tolist()) == {ord("·")}
+    assert "".join(lines(raster)[3][:10]).strip("⠤⠒⠉⣀") == ""
+
+
+def test_the_erase_bar_hides_the_graticule() -> None:
+    raster = SweepRaster(20, 5, BRAILLE, 400.0, span_mv=2.0, grid_samples=20.0)
+    raster.draw(0, flat(100))
+    assert cells_of(raster, Ink.GRID) == [*range(5), *range(8, 20)]
+
+
+def test_a_fixed_gain_keeps_its_span_and_moves_for_a_beat_that_would_leave_it() -> None:
+    raster = SweepRaster(20, 5, BRAILLE, 400.0, span_mv=2.0)
+    raster.draw(0, flat(100))
+    assert raster.scale == Scale(-0.8, 1.2)
+    raster.draw(100, np.full(10, 1.5, dtype=np.float32))
+    assert raster.scale.span_mv == 2.0
+    assert raster.scale.high_mv >= 1.5
+    assert not raster.clipped
+    raster.draw(110, np.full(10, 3.5, dtype=np.float32))
+    assert raster.clipped
 
 
 def test_a_gap_longer_than_the_screen_clears_all_of_the_old_trace() -> None:
     raster = sweep()
     raster.draw(0, flat(400))
     raster.draw(10_000, flat(20))
-    assert np.count_nonzero(raster.codes[1:] != SPACE) == 1
+    assert np.count_nonzero((raster.codes[1:] != SPACE) & (raster.inks[1:] == Ink.TRACE)) == 1
 
 
 def test_an_r_peak_found_late_is_marked_where_it_was() -> None:

@@ -21,6 +21,8 @@ from bedside.tui import words
 from bedside.tui.glyphs import ASCII, BRAILLE
 from tests.tui.painted_bed import PaintedBed
 
+PAPER = "25 mm/s  10 mm/mV"
+
 
 def snapshot_of(bed: PaintedBed) -> BedSnapshot:
     return bed.feed.snapshot(bed.name)
@@ -203,12 +205,12 @@ def test_a_failed_link_keeps_its_detail_when_room_is_short(bed: PaintedBed) -> N
 
 def test_synthetic_signals_say_so_in_the_title(bed: PaintedBed) -> None:
     synthetic = replace(snapshot_of(bed), synthetic=True)
-    assert "SYNTHETIC" in words.trace_title(synthetic, 8, 60).plain
-    assert "SYNTHETIC" not in words.trace_title(snapshot_of(bed), 8, 60).plain
+    assert "SYNTHETIC" in words.trace_title(synthetic, PAPER, 60).plain
+    assert "SYNTHETIC" not in words.trace_title(snapshot_of(bed), PAPER, 60).plain
 
 
 def test_a_narrow_title_keeps_what_the_trace_is(bed: PaintedBed) -> None:
-    title = words.trace_title(snapshot_of(bed), 8, 18).plain
+    title = words.trace_title(snapshot_of(bed), PAPER, 18).plain
     assert title == "RECORD painted"
 
 

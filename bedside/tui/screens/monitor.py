@@ -18,6 +18,7 @@ from bedside.feed import BedSnapshot, Feed, LastBeat
 from bedside.tui import beat_picture, words
 from bedside.tui.glyphs import GlyphSet
 from bedside.tui.numerals import numeral
+from bedside.tui.paper import Paper
 from bedside.tui.screens.choice import Choice, ChoiceScreen
 from bedside.tui.screens.help import HelpScreen
 from bedside.tui.widgets.actions import ActionBar
@@ -79,14 +80,13 @@ class MonitorScreen(Screen[None]):
         (38, "-high"),
     ]
 
-    def __init__(self, feed: Feed, bed: str, glyphs: GlyphSet, seconds: float) -> None:
+    def __init__(self, feed: Feed, bed: str, glyphs: GlyphSet, paper: Paper) -> None:
         super().__init__()
         self.bed = bed
         self._feed = feed
         self._glyphs = glyphs
-        self._seconds = seconds
         self._snapshot: BedSnapshot | None = None
-        self._sweep = Sweep(glyphs, seconds, id="sweep")
+        self._sweep = Sweep(glyphs, paper, id="sweep")
         self._banner = Banner(id="banner")
         self._panes = {name: Pane(id=name) for name in PANES}
         self._explained: tuple[LastBeat | None, Size] | None = None
@@ -128,6 +128,11 @@ class MonitorScreen(Screen[None]):
         """Texts are fitted to their panes."""
         self.call_after_refresh(self.draw_numbers)
 
+    @property
+    def drawn_to(self) -> int:
+        """The position up to which the trace is drawn."""
+        return self._sweep.position
+
     def draw_frame(self) -> None:
         """Move the pen, the heart mark and the alarm's flash."""
         now_s = time.monotonic()
@@ -152,7 +157,7 @@ class MonitorScreen(Screen[None]):
         self._panes["status"].show(words.status(snapshot, self._glyphs, self._width("status")))
         self._banner.say(words.banner(snapshot))
         self._panes["trace-title"].show(
-            words.trace_title(snapshot, self._seconds, self._width("trace-title"))
+            words.trace_title(snapshot, self._paper_words(), self._width("trace-title"))
         )
         self._show_side(snapshot)
         why = self._panes["why"]
@@ -163,6 +168,10 @@ class MonitorScreen(Screen[None]):
         log = self._panes["log"]
         log.show(words.log_lines(snapshot.log, log.size.width, log.size.height))
         self._show_foot()
+
+    def _paper_words(self) -> str:
+        sweep = self._sweep
+        return words.paper_words(sweep.paper, sweep.gain_mm_mv, sweep.clipped, self._glyphs)
 
     def _show_side(self, snapshot: BedSnapshot) -> None:
         rate = self._panes["rate"]

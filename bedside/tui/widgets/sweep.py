@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
 from rich.segment import Segment
+from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
 from bedside.events import WINDOW_RATE_HZ
 from bedside.feed import WaveSlice
+from bedside.tui.direct_paint import Cells, DirectPaint
 from bedside.tui.glyphs import GlyphSet
+from bedside.tui.paper import BOX_MM, Paper
 from bedside.tui.pen import Pen
 from bedside.tui.raster import glyph_codes, text_of
-from bedside.tui.sweep_raster import Run, SweepRaster
+from bedside.tui.sweep_raster import Ink, Run, SweepRaster
 
 GUTTER_CELLS = 2
 LOOK_BACK_SAMPLES = 500
@@ -24,30 +28,76 @@ LOOK_BACK_SAMPLES = 500
 
 NOTICE_ROWS = 3
 
+_INKS = {
+    Ink.TRACE: "sweep--trace",
+    Ink.GRID: "sweep--grid",
+    Ink.GAP: "sweep--gap",
+    Ink.LEAD_OFF: "sweep--lead-off",
+    Ink.MARK: "sweep--mark",
+}
+
 
 class Sweep(Widget):
-    """A sweep of `seconds` across, with an erase bar, R marks, and a 1 mV bar at the left.
+    """A sweep on `paper`, with an erase bar, R marks, graticule, and a 1 mV mark at the left.
 
-    Gaps are blank. A notice stands over the whole trace, which is dimmed while it does.
+    A notice stands over the whole trace, which is dimmed while it does.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "sweep--trace",
+        *_INKS.values(),
         "sweep--old",
-        "sweep--mark",
         "sweep--bar",
         "sweep--notice",
     }
 
-    def __init__(self, glyphs: GlyphSet, seconds: float, id: str | None = None) -> None:
+    def __init__(self, glyphs: GlyphSet, paper: Paper, id: str | None = None) -> None:
         super().__init__(id=id)
         self.lead_off = False
+        self.paper = paper
         self._glyphs = glyphs
-        self._seconds = seconds
         self._raster: SweepRaster | None = None
         self._pen = Pen(0, 0.0)
         self._bar: list[str] = []
         self._notice = ""
+        self._styles: dict[int, Style] = {}
+        self._direct = DirectPaint(self)
+
+    @property
+    def seconds_across(self) -> float:
+        """How long the pen takes from left to right."""
+        columns = max(1, self.size.width - GUTTER_CELLS)
+        return columns * self._cell_width_mm(columns) / self.paper.speed_mm_s
+
+    @property
+    def gain_mm_mv(self) -> float:
+        """Millimetres that a millivolt is high now."""
+        raster = self._raster
+        if raster is None:
+            return self.paper.gain_mm_mv
+        return self._height_mm() / raster.scale.span_mv
+
+    @property
+    def clipped(self) -> bool:
+        """Whether beats are higher than the trace at this gain."""
+        return self._raster is not None and self._raster.clipped
+
+    @property
+    def position(self) -> int:
+        """Up to which sample the trace is drawn."""
+        return 0 if self._raster is None else self._raster.position
+
+    def _cell_width_mm(self, columns: int) -> float:
+        return self.paper.cell_width_mm(self.app.size.width, columns)
+
+    def _height_mm(self) -> float:
+        width_mm = self._cell_width_mm(max(1, self.size.width - GUTTER_CELLS))
+        height_mm = self.paper.cell_height_mm(self.app.size.height, width_mm)
+        return max(1, self.size.height - 1) * height_mm
+
+    def use(self, paper: Paper) -> None:
+        """Draw on other paper from now on."""
+        self.paper = paper
+        self.restart()
 
     def restart(self) -> None:
         """Forget the picture: the next frame draws a whole screen anew."""
@@ -57,6 +107,12 @@ class Sweep(Widget):
     def on_resize(self) -> None:
         """A picture of another size is another picture."""
         self.restart()
+
+    def notify_style_update(self) -> None:
+        """Another theme: other colours."""
+        super().notify_style_update()
+        self._styles.clear()
+        self._direct.forget_styles()
 
     def set_notice(self, notice: str) -> None:
         """Put words over the whole trace, or take them away."""
@@ -77,30 +133,36 @@ class Sweep(Widget):
         anew = raster is None or piece.newest < raster.position
         if raster is None or anew:
             raster = self._begin(piece, now_s)
-        self.lead_off = piece.lead_off
+        if len(piece.lead_off):
+            self.lead_off = bool(piece.lead_off[-1])
         until = self._pen.advance(piece.newest, now_s)
         first = max(raster.position, piece.position)
         if until <= first and not piece.marks:
             return False
-        samples = piece.samples_mv[first - piece.position : max(until, first) - piece.position]
+        due = slice(first - piece.position, max(until, first) - piece.position)
         marked_before, scale_before = raster.marked, raster.scale
-        runs = raster.draw(first, samples, piece.marks)
+        runs = raster.draw(first, piece.samples_mv[due], piece.marks, piece.lead_off[due])
         if raster.scale != scale_before or not self._bar:
             self._bar = self._bar_lines(raster)
             self.refresh()
+        elif runs and not self._notice and self._direct.possible:
+            self._direct.write(self._cells(raster, runs))
         elif runs:
             self.refresh(*map(_region, runs))
         return raster.marked > marked_before and not anew
 
     def _begin(self, piece: WaveSlice, now_s: float) -> SweepRaster:
-        samples_across = self._seconds * WINDOW_RATE_HZ
+        samples_across = self.seconds_across * WINDOW_RATE_HZ
         start = max(piece.position, piece.newest - int(samples_across))
+        gain = self.paper.gain_mm_mv
         raster = SweepRaster(
             self.size.width - GUTTER_CELLS,
             self.size.height,
             self._glyphs,
             samples_across,
             start,
+            span_mv=self._height_mm() / gain if gain else 0.0,
+            grid_samples=BOX_MM / self.paper.speed_mm_s * WINDOW_RATE_HZ,
         )
         self._raster = raster
         self._bar = []
@@ -112,11 +174,32 @@ class Sweep(Widget):
     def _bar_lines(self, raster: SweepRaster) -> list[str]:
         """The bar of 1 mV as one cell column of text a row, upright in the middle."""
         dots = np.zeros((raster.dot_rows, self._glyphs.dots_wide), dtype=np.bool_)
-        height = round(raster.dot_rows / raster.scale.span_mv)
+        height = min(raster.dot_rows, round(raster.dot_rows / raster.scale.span_mv))
         top = (raster.dot_rows - height) // 2
         dots[top : top + height, 0] = True
         dots[[top, top + height - 1], :] = True
         return [" ", *(text_of(row) for row in glyph_codes(dots, self._glyphs))]
+
+    def _cells(self, raster: SweepRaster, runs: list[Run]) -> Iterator[Cells]:
+        for run in runs:
+            column = run.first + GUTTER_CELLS
+            for text, style in self._inked(raster, run):
+                yield column, run.row, text, style
+                column += len(text)
+
+    def _inked(self, raster: SweepRaster, run: Run) -> Iterator[tuple[str, Style]]:
+        """The text of a run, cut where its ink changes."""
+        codes = raster.codes[run.row, run.first : run.stop]
+        inks = raster.inks[run.row, run.first : run.stop]
+        edges = [0, *(np.flatnonzero(inks[1:] != inks[:-1]) + 1).tolist(), len(inks)]
+        for start, stop in pairwise(edges):
+            yield text_of(codes[start:stop]), self._style(int(inks[start]))
+
+    def _style(self, ink: int) -> Style:
+        style = self._styles.get(ink)
+        if style is None:
+            style = self._styles[ink] = self.get_component_rich_style(_INKS[Ink(ink)])
+        return style
 
     def render_line(self, y: int) -> Strip:
         """One row of the trace."""
@@ -128,14 +211,12 @@ class Sweep(Widget):
         raster = self._raster
         if raster is None or y >= raster.codes.shape[0] or not self._bar:
             return Strip.blank(width, self.rich_style)
-        kind = "sweep--old" if self._notice else "sweep--trace" if y else "sweep--mark"
-        return Strip(
-            [
-                Segment(f"{self._bar[y]} ", self.get_component_rich_style("sweep--bar")),
-                Segment(text_of(raster.codes[y]), self.get_component_rich_style(kind)),
-            ],
-            width,
-        )
+        gutter = Segment(f"{self._bar[y]} ", self.get_component_rich_style("sweep--bar"))
+        if self._notice:
+            old = self.get_component_rich_style("sweep--old")
+            return Strip([gutter, Segment(text_of(raster.codes[y]), old)], width)
+        whole = Run(y, 0, raster.codes.shape[1])
+        return Strip([gutter, *(Segment(*inked) for inked in self._inked(raster, whole))], width)
 
 
 def _region(run: Run) -> Region:
