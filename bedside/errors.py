@@ -5,6 +5,7 @@ BedsideError            one sentence that says what to do; the command line exit
 ├── RecordError         a recording that cannot be read or written
 ├── ModelError          the autoencoder's file
 ├── LinkError           the broker
+├── ProvisioningError   a node's credentials or its serial port
 └── DeliveryError       an alert that could not be handed over
 """
 
@@ -29,6 +30,10 @@ class ModelError(BedsideError):
 
 class LinkError(BedsideError):
     """The broker cannot be reached or refuses us."""
+
+
+class ProvisioningError(BedsideError):
+    """A node's credentials are unfit, or could not be written to it."""
 
 
 class DeliveryError(BedsideError):

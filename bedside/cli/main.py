@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from bedside import __version__
-from bedside.cli import alarms, analyze, bed, broker, cloud, demo, run_command, simulate, test_alert
+from bedside.cli import (
+    alarms,
+    analyze,
+    bed,
+    broker,
+    cloud,
+    demo,
+    node,
+    run_command,
+    simulate,
+    test_alert,
+)
 from bedside.errors import BedsideError
 
 app = typer.Typer(
@@ -19,6 +30,7 @@ app = typer.Typer(
 demo.add_to(app)
 run_command.add_to(app)
 simulate.add_to(app)
+node.add_to(app)
 analyze.add_to(app)
 bed.add_to(app)
 alarms.add_to(app)
