@@ -1,9 +1,9 @@
 """Bytes on MQTT ↔ `Batch` and `Ack`: the node's wire format, version 1, little-endian.
 
 Topics, under `bedside/v1/{node}/`, the name of `a-z`, `0-9` and `-`: `ecg` (batches, QoS 1), `meta`
-and `status` (JSON, retained; `status` is also the last will), `ack` and `cmd` (to the node). A `cmd`
-is a JSON string: `identify`, `reboot`, and `idle` and `resume`, which switch the front end off
-between patients and on again, while sampling goes on, flagged as lead-off.
+and `status` (JSON, retained; `status` is also the last will), `ack` and `cmd` (to the node). What
+comes on `cmd` is a JSON string: `identify`, `reboot`, and `idle` and `resume`, which switch the
+front end off between patients and on again, while sampling goes on, flagged as lead-off.
 
     batch   0  2 bytes  magic `BE`              acknowledgement
             2  u8       version, 1              0  2 bytes  magic `BA`
