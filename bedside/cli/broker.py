@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -59,7 +58,7 @@ def setup(
     from bedside.broker.mosquitto import Site, set_up
 
     station = settings_file.load(config).station.name
-    hosts = tuple(dict.fromkeys([*(host or _own_names()), "localhost", "127.0.0.1"]))
+    hosts = tuple(dict.fromkeys([*(host or options.own_names()), "localhost", "127.0.0.1"]))
     site = Site(hosts, folder, included, port, plain_port)
     if dry_run:
         typer.echo(site.configuration())
@@ -134,11 +133,6 @@ def _add(name: str, kind: Kind, folder: Path) -> None:
         f"{name} is a {kind}; its password is in {file}, the authority in {folder / 'ca.pem'}.\n"
         f"{_TAKE_EFFECT}"
     )
-
-
-def _own_names() -> list[str]:
-    name = socket.gethostname()
-    return [name, f"{name}.local"] if "." not in name else [name]
 
 
 @contextmanager

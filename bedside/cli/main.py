@@ -15,6 +15,7 @@ from bedside.cli import (
     broker,
     cloud,
     demo,
+    install,
     node,
     run_command,
     simulate,
@@ -37,6 +38,7 @@ alarms.add_to(app)
 test_alert.add_to(app)
 cloud.add_to(app)
 broker.add_to(app)
+install.add_to(app)
 
 
 def _version(wanted: bool) -> None:

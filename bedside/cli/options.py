@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import logging
+import socket
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -52,3 +53,9 @@ def operator() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "operator"
+
+
+def own_names() -> list[str]:
+    """How this machine is called on its own network, where nobody says otherwise."""
+    name = socket.gethostname()
+    return [name, f"{name}.local"] if "." not in name else [name]
