@@ -185,7 +185,7 @@ class ScreenSettings(_Section):
     """The colours; `NO_COLOR` in the environment wins over all of them."""
 
     kiosk: bool = False
-    """A screen beside a bed: no command palette, no selecting of text, no quitting."""
+    """A screen beside a bed: no command palette and no quitting."""
 
     @field_validator("speed_mm_s")
     @classmethod

@@ -27,7 +27,11 @@ from bedside.tui.raster import (
 ERASE_CELLS = 3
 RUN_GAP_CELLS = 4
 GRID_MV = 0.5
-"""The graticule's height: 5 mm at the usual 10 mm/mV."""
+"""The graticule's least height: 5 mm at the usual 10 mm/mV."""
+
+LEAST_GRID_CELLS, LEAST_GRID_ROWS = 4, 2
+"""Closer together than this, dots are no graticule but a veil: then every second one is left out.
+"""
 
 InkArray = NDArray[np.uint8]
 
@@ -61,7 +65,8 @@ class SweepRaster:
     The top row holds the marks of R peaks, the rest the trace. `position` counts samples; the
     sample at `position` falls on the dot column `position / samples_across` of the way across,
     again and again. What was not received and what an electrode that is off left out are drawn as
-    lines of their own. `grid_samples` sets the graticule's dots apart, 0 draws none.
+    lines of their own. `grid_samples` sets the graticule's dots apart, 0 draws none; where they
+    would lie too close, `grid_samples` and `grid_mv` are doubled.
 
     Scale: with `span_mv` it is fixed, and moves only where a beat would leave it. Without, it grows
     at once when a value would leave it, and shrinks at the left edge when the last screen would do
@@ -97,8 +102,11 @@ class SweepRaster:
         self._oldest_column = 0
         self._last_mv = float("nan")
         self._grid_cells = np.zeros(columns, dtype=np.bool_)
+        self.grid_samples, self.grid_mv = grid_samples, GRID_MV
         if grid_samples:
-            at = np.arange(0.0, samples_across, grid_samples) * self._per_sample
+            while self.grid_samples < LEAST_GRID_CELLS * samples_across / columns:
+                self.grid_samples *= 2
+            at = np.arange(0.0, samples_across, self.grid_samples) * self._per_sample
             self._grid_cells[(at // glyphs.dots_wide).astype(np.int64) % columns] = True
         self._grid_rows = self._rows_of_grid()
         self._redraw(np.arange(columns))
@@ -150,12 +158,15 @@ class SweepRaster:
         return int(position * self._per_sample)
 
     def _rows_of_grid(self) -> BoolArray:
-        """Which rows of cells the graticule's dots lie on: every half millivolt."""
-        steps = np.arange(
-            np.ceil(self.scale.low_mv / GRID_MV), np.floor(self.scale.high_mv / GRID_MV) + 1
-        )
+        """Which rows of cells the graticule's dots lie on: every half millivolt, or more."""
+        per_row_mv = self.scale.span_mv / self._trace_rows
+        self.grid_mv = GRID_MV
+        while self.grid_mv < LEAST_GRID_ROWS * per_row_mv:
+            self.grid_mv *= 2
+        first = np.ceil(self.scale.low_mv / self.grid_mv)
+        steps = np.arange(first, np.floor(self.scale.high_mv / self.grid_mv) + 1) * self.grid_mv
         lines = np.zeros(self.codes.shape[0], dtype=np.bool_)
-        rows = self.scale.dot_rows(steps * GRID_MV, self.dot_rows) // self._glyphs.dots_high
+        rows = self.scale.dot_rows(steps, self.dot_rows) // self._glyphs.dots_high
         lines[rows + 1] = True
         return lines
 

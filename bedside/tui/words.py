@@ -19,6 +19,7 @@ from bedside.tui.glyphs import GlyphSet
 from bedside.tui.paper import Paper
 
 STALE_AFTER_S = 3.0
+LOW_LOG_ROWS = 3
 NOT_A_DEVICE = "not a medical device"
 UNKNOWN = "--"
 
@@ -177,7 +178,9 @@ def paper_words(paper: Paper, gain_mm_mv: float, clipped: bool, glyphs: GlyphSet
     return f"{about}{paper.speed_mm_s:g} mm/s  {about}{gain}{cut}"
 
 
-def trace_title(snapshot: BedSnapshot, paper: str, width: int) -> Content:
+def trace_title(
+    snapshot: BedSnapshot, paper: str, grid: tuple[float, float], width: int
+) -> Content:
     """Above the trace: what it is first of all (record, synthetic), then its signal and scale."""
     origin = "SYNTHETIC" if snapshot.synthetic else ""
     parts = [
@@ -186,6 +189,7 @@ def trace_title(snapshot: BedSnapshot, paper: str, width: int) -> Content:
         _signal(snapshot),
         _span(paper, "$secondary"),
         _span(f"{HIGH_PASS_HZ:g}–{LOW_PASS_HZ:g} Hz", "$secondary"),
+        _span(f"dots {grid[0]:g} s, {grid[1]:g} mV", "$secondary"),
     ]
     line = Content("")
     for part in parts:
@@ -245,12 +249,12 @@ def below_heart_rate(snapshot: BedSnapshot, width: int) -> Content:
 
 
 def log_lines(log: tuple[LogLine, ...], width: int, height: int) -> Content:
-    """The newest rows of the alarm log that fit, under their heading."""
+    """The newest rows of the alarm log that fit, under their heading where there is room for it."""
     delivery_width = 12 if width >= 56 else 8
     what_width = max(8, width - 9 - 4 - delivery_width - 1)
     title = f"{'time':<9}{'':<4}{'what':<{what_width}} {'delivery':<{delivery_width}}"
-    rows = [_span(title[:width], "$secondary")]
-    for line in log[: height - 1]:
+    rows = [_span(title[:width], "$secondary")] if height > LOW_LOG_ROWS else []
+    for line in log[: height - len(rows)]:
         told = line.state and line.state != AlarmState.ACTIVE
         state = f": {line.state}" if told else ""
         what = _short(line.text, what_width - len(state)) + state

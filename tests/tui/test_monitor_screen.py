@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 from textual.pilot import Pilot
@@ -15,7 +16,7 @@ from bedside.settings import ScreenSettings
 from bedside.tui.app import BedsideApp
 from bedside.tui.screens.choice import ChoiceScreen
 from bedside.tui.screens.help import HelpScreen
-from bedside.tui.screens.monitor import MonitorScreen
+from bedside.tui.screens.monitor import COMMANDS, MonitorScreen
 from tests.tui.painted_bed import PaintedBed
 
 SIZES = [(80, 24), (100, 30), (160, 40), (240, 60)]
@@ -72,7 +73,7 @@ async def test_every_size_shows_trace_rate_gauge_log_and_keys(
             "not calibrated",
             "admitted by",
             "Acknowledge",
-            "Quit",
+            "More",
             "not a medical device",
             "RECORD painted",
         ):
@@ -265,15 +266,113 @@ async def test_every_button_does_what_its_key_does(bed: PaintedBed) -> None:
         assert bed.asked[-1][1] == "discharge"
         await pilot.click("#do-calibrate")
         await pilot.click("#choose-leave")
-        await pilot.click("#do-help")
+        await pilot.click("#do-more")
+        await pilot.click("#choose-help")
+        await pilot.pause()
         assert isinstance(pilot.app.screen, HelpScreen)
 
 
-async def test_buttons_are_tall_enough_for_a_finger_where_there_is_room(bed: PaintedBed) -> None:
-    async with monitor(bed, (100, 30)) as pilot:
+@pytest.mark.parametrize("size", SIZES)
+async def test_buttons_are_large_enough_for_a_finger(
+    bed: PaintedBed, size: tuple[int, int]
+) -> None:
+    async with monitor(bed, size) as pilot:
         for button in pilot.app.screen.query("ActionButton"):
             assert button.outer_size.height >= 3
             assert button.outer_size.width >= 10
+            assert button.region in pilot.app.screen.region
+        await pilot.press("m")
+        await pilot.pause()
+        for choice in pilot.app.screen.query("ChoiceButton"):
+            assert choice.outer_size.height >= 3
+            assert choice.outer_size.width >= 10
+
+
+async def test_speed_and_gain_go_round_and_stand_in_the_title(bed: PaintedBed) -> None:
+    async with monitor(bed, (160, 40)) as pilot:
+        assert "≈25 mm/s" in text(pilot)
+        assert "mm/mV auto" in text(pilot)
+        await pilot.press("s", "g")
+        await drawn(pilot)
+        assert "≈50 mm/s" in text(pilot)
+        assert "≈5 mm/mV" in text(pilot)
+        fast = rows(pilot)[3].count("▾")
+        await pilot.press("s")
+        await drawn(pilot)
+        assert "≈12.5 mm/s" in text(pilot)
+        assert rows(pilot)[3].count("▾") >= 3 * fast
+
+
+async def test_a_measured_screen_shows_a_true_25_mm_a_second(bed: PaintedBed) -> None:
+    app = BedsideApp(bed.feed, settings=ScreenSettings(width_mm=160, gain_mm_mv=10))
+    async with app.run_test(size=(160, 40)) as pilot:
+        await drawn(pilot)
+        marks = [at for at, cell in enumerate(rows(pilot)[3]) if cell == "▾"]
+        # A beat of 0.8 s is 20 mm, here 20 cells; at the erase bar a mark or two are missing.
+        beats_mm = [later - earlier for earlier, later in pairwise(marks)]
+        assert sorted(beats_mm)[len(beats_mm) // 2] == 20
+        assert "25 mm/s  10 mm/mV" in text(pilot)
+        assert "≈" not in text(pilot)
+
+
+@pytest.mark.parametrize("theme", ["day", "high-contrast", "monochrome"])
+async def test_every_theme_says_the_priority_in_words_too(bed: PaintedBed, theme: str) -> None:
+    bed.raise_alarm("vt", Priority.HIGH, "ventricular tachycardia")
+    app = BedsideApp(bed.feed, settings=ScreenSettings.model_validate({"theme": theme}))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await drawn(pilot)
+        assert "*** VENTRICULAR TACHYCARDIA" in text(pilot)
+        assert pilot.app.theme == f"bedside-{theme}"
+
+
+async def test_v_goes_round_the_themes(bed: PaintedBed) -> None:
+    async with monitor(bed) as pilot:
+        seen = [pilot.app.theme]
+        for _ in range(4):
+            await pilot.press("v")
+            seen.append(pilot.app.theme)
+        assert len(set(seen)) == 4
+        assert seen[0] == seen[-1]
+
+
+async def test_no_color_in_the_environment_takes_the_colours_away(
+    bed: PaintedBed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    bed.raise_alarm("vt", Priority.HIGH, "ventricular tachycardia")
+    async with monitor(bed) as pilot:
+        strips = pilot.app.screen._compositor.render_strips()
+        for segment in (segment for strip in strips for segment in strip):
+            colour = segment.style.color.triplet if segment.style and segment.style.color else None
+            assert colour is None or max(colour) - min(colour) < 3
+        assert "*** VENTRICULAR TACHYCARDIA" in text(pilot)
+
+
+async def test_a_terminal_without_utf8_gets_ascii_alone(
+    bed: PaintedBed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bedside.tui.app.terminal_knows_utf8", lambda: False)
+    async with monitor(bed) as pilot:
+        assert text(pilot).isascii()
+        assert len({len(row) for row in rows(pilot)}) == 1
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert text(pilot).isascii()
+
+
+async def test_the_palette_holds_every_action_and_a_kiosk_has_none(bed: PaintedBed) -> None:
+    async with monitor(bed) as pilot:
+        commands = list(pilot.app.get_system_commands(pilot.app.screen))
+        assert [command.title for command in commands] == [label for label, *_ in COMMANDS]
+        await pilot.press("ctrl+p")
+        assert not isinstance(pilot.app.screen, MonitorScreen)
+    app = BedsideApp(bed.feed, settings=ScreenSettings(kiosk=True))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("ctrl+p", "ctrl+q", "q")
+        await drawn(pilot)
+        assert isinstance(app.screen, MonitorScreen)
+        assert "not closed from here" in text(pilot)
+        assert not app.ALLOW_SELECT
 
 
 async def test_a_discharged_bed_says_that_its_alarms_are_off(bed: PaintedBed) -> None:

@@ -113,9 +113,17 @@ def test_the_graticule_has_a_dot_for_every_step_and_half_millivolt_but_never_ove
 
 
 def test_the_erase_bar_hides_the_graticule() -> None:
-    raster = SweepRaster(20, 5, BRAILLE, 400.0, span_mv=2.0, grid_samples=20.0)
+    raster = SweepRaster(20, 5, BRAILLE, 400.0, span_mv=2.0, grid_samples=80.0)
+    assert cells_of(raster, Ink.GRID) == [0, 4, 8, 12, 16]
     raster.draw(0, flat(100))
-    assert cells_of(raster, Ink.GRID) == [*range(5), *range(8, 20)]
+    assert cells_of(raster, Ink.GRID) == [0, 4, 8, 12, 16]
+    raster.draw(100, flat(40))
+    assert cells_of(raster, Ink.GRID) == [0, 4, 12, 16]
+
+
+def test_a_graticule_that_would_be_a_veil_is_thinned() -> None:
+    raster = SweepRaster(20, 5, BRAILLE, 400.0, span_mv=8.0, grid_samples=25.0)
+    assert (raster.grid_samples, raster.grid_mv) == (100.0, 4.0)
 
 
 def test_a_fixed_gain_keeps_its_span_and_moves_for_a_beat_that_would_leave_it() -> None:

@@ -205,12 +205,12 @@ def test_a_failed_link_keeps_its_detail_when_room_is_short(bed: PaintedBed) -> N
 
 def test_synthetic_signals_say_so_in_the_title(bed: PaintedBed) -> None:
     synthetic = replace(snapshot_of(bed), synthetic=True)
-    assert "SYNTHETIC" in words.trace_title(synthetic, PAPER, 60).plain
-    assert "SYNTHETIC" not in words.trace_title(snapshot_of(bed), PAPER, 60).plain
+    assert "SYNTHETIC" in words.trace_title(synthetic, PAPER, (0.2, 0.5), 60).plain
+    assert "SYNTHETIC" not in words.trace_title(snapshot_of(bed), PAPER, (0.2, 0.5), 60).plain
 
 
 def test_a_narrow_title_keeps_what_the_trace_is(bed: PaintedBed) -> None:
-    title = words.trace_title(snapshot_of(bed), PAPER, 18).plain
+    title = words.trace_title(snapshot_of(bed), PAPER, (0.2, 0.5), 18).plain
     assert title == "RECORD painted"
 
 
@@ -232,7 +232,7 @@ def test_the_log_has_the_newest_row_on_top_and_fits_its_pane() -> None:
 
 def test_a_long_log_text_gives_way_to_the_state_it_is_in() -> None:
     line = LogLine(1, 0, "***", "heart rate 143, above 140/min", "acknowledged", "sent", "i")
-    row = words.log_lines((line,), 55, 3).plain.split("\n")[1]
+    row = words.log_lines((line,), 55, 4).plain.split("\n")[1]
     assert "…: acknowledged" in row
     assert row.rstrip().endswith("sent")
 

@@ -12,6 +12,8 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+CHOICES_IN_A_ROW = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -26,7 +28,8 @@ class ChoiceButton(Static):
     """One answer as a button."""
 
     def __init__(self, choice: Choice) -> None:
-        super().__init__(choice.label, id=f"choose-{choice.value or 'leave'}", markup=False)
+        name = choice.value.removeprefix("action_").replace("_", "-") or "leave"
+        super().__init__(choice.label, id=f"choose-{name}", markup=False)
         self.border_subtitle = choice.key
         self._value = choice.value
 
@@ -50,10 +53,12 @@ class ChoiceScreen(ModalScreen[str | None]):
         """The question, what it means, and the answers."""
         with Vertical(classes="dialog"):
             yield Static(self._question, classes="dialog-title", markup=False)
-            yield Static(self._explanation, markup=False)
-            with Horizontal(classes="choices"):
-                for choice in self._choices:
-                    yield ChoiceButton(choice)
+            if self._explanation:
+                yield Static(self._explanation, markup=False)
+            for first in range(0, len(self._choices), CHOICES_IN_A_ROW):
+                with Horizontal(classes="choices"):
+                    for choice in self._choices[first : first + CHOICES_IN_A_ROW]:
+                        yield ChoiceButton(choice)
 
     def action_leave(self) -> None:
         """Close without an answer."""
@@ -62,7 +67,7 @@ class ChoiceScreen(ModalScreen[str | None]):
     def on_key(self, event: events.Key) -> None:
         """A choice's own key gives it."""
         for choice in self._choices:
-            if choice.value and event.key == choice.key:
+            if choice.value and choice.key in (event.key, event.character):
                 event.stop()
                 self.dismiss(choice.value)
                 return

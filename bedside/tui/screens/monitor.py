@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -13,10 +13,9 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.screen import Screen
 
-from bedside.errors import BedsideError
-from bedside.feed import BedSnapshot, Feed, LastBeat
+from bedside.feed import BedSnapshot, LastBeat
 from bedside.tui import beat_picture, words
-from bedside.tui.glyphs import GlyphSet
+from bedside.tui.desk import Desk
 from bedside.tui.numerals import numeral
 from bedside.tui.paper import Paper
 from bedside.tui.screens.choice import Choice, ChoiceScreen
@@ -29,7 +28,6 @@ from bedside.tui.widgets.sweep import Sweep
 FRAMES_PER_S = 30
 NUMBERS_PER_S = 4
 HEART_SHOWN_S = 0.2
-MESSAGE_SHOWN_S = 8.0
 STANDBY_S = 1800
 CALIBRATION_S = 300
 LEAST_COLUMNS, LEAST_ROWS = 80, 24
@@ -46,27 +44,41 @@ PANES = (
     "log",
     "foot",
 )
-BUTTONS = (
-    ("Acknowledge", "a", "acknowledge"),
-    ("Calibrate", "c", "calibrate"),
-    ("Bed", "b", "bed"),
-    ("Help", "?", "help"),
-    ("Quit", "q", "quit"),
+COMMANDS = (
+    ("Acknowledge", "a", "action_acknowledge", "the most urgent alarm"),
+    ("Calibrate", "c", "action_calibrate", "learn this patient's normal"),
+    ("Bed", "b", "action_bed", "admit, standby, discharge"),
+    ("Next bed", "n", "action_next_bed", "show the next bed of this station"),
+    ("Speed", "s", "action_speed", "12.5, 25 or 50 mm/s"),
+    ("Gain", "g", "action_gain", "5, 10 or 20 mm/mV, or automatic"),
+    ("Colours", "v", "action_colours", "night, day, high contrast, monochrome"),
+    ("Help", "?", "action_help", "keys, alarms, and what this is not"),
+    ("Quit", "q", "action_quit", "close this screen"),
 )
+"""Every action of the monitor: label, key, method, and what it does."""
+
+FIRST_BUTTONS = ("Acknowledge", "Calibrate", "Bed")
+"""The actions with a button of their own; the others stand behind More."""
+
+
+@runtime_checkable
+class HasThemes(Protocol):
+    """An app whose colours can be changed."""
+
+    def next_theme(self) -> str:
+        """Change to the next theme; returns its name."""
 
 
 class MonitorScreen(Screen[None]):
     """Pulls samples 30 times and a snapshot 4 times a second; sends actions back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "acknowledge", "Acknowledge"),
-        Binding("c", "calibrate", "Calibrate"),
-        Binding("b", "bed", "Bed"),
-        Binding("n", "next_bed", "Next bed"),
-        Binding("question_mark", "help", "Help"),
-        Binding("q", "quit", "Quit"),
+        *(
+            Binding("question_mark" if key == "?" else key, action.removeprefix("action_"), label)
+            for label, key, action, _ in COMMANDS
+        ),
+        Binding("m", "more", "More"),
     ]
-    ALLOW_SELECT = False
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 (Textual declares it so)
         (0, "-too-narrow"),
         (LEAST_COLUMNS, "-narrow"),
@@ -80,20 +92,18 @@ class MonitorScreen(Screen[None]):
         (38, "-high"),
     ]
 
-    def __init__(self, feed: Feed, bed: str, glyphs: GlyphSet, paper: Paper) -> None:
+    def __init__(self, desk: Desk, bed: str, paper: Paper) -> None:
         super().__init__()
         self.bed = bed
-        self._feed = feed
-        self._glyphs = glyphs
+        self._desk = desk
+        self._feed = desk.feed
+        self._glyphs = glyphs = desk.glyphs
         self._snapshot: BedSnapshot | None = None
         self._sweep = Sweep(glyphs, paper, id="sweep")
         self._banner = Banner(id="banner")
         self._panes = {name: Pane(id=name) for name in PANES}
         self._explained: tuple[LastBeat | None, Size] | None = None
         self._heart_until_s = 0.0
-        self._message = Content("")
-        self._message_until_s = 0.0
-        self._asked: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
         """From the top: who and how well connected, danger, the heart, the past, the buttons."""
@@ -116,7 +126,16 @@ class MonitorScreen(Screen[None]):
                 yield self._panes["why"]
                 yield self._panes["log"]
             yield self._panes["foot"]
-            yield ActionBar(BUTTONS, id="actions")
+            yield ActionBar(self._buttons(), id="actions")
+
+    @staticmethod
+    def _buttons() -> tuple[tuple[str, str, str], ...]:
+        first = (
+            (label, key, action.removeprefix("action_"))
+            for label, key, action, _ in COMMANDS
+            if label in FIRST_BUTTONS
+        )
+        return (*first, ("More", "m", "more"))
 
     def on_mount(self) -> None:
         """Start the two paces."""
@@ -145,7 +164,7 @@ class MonitorScreen(Screen[None]):
 
     def draw_numbers(self) -> None:
         """Take a snapshot and fill every pane from it."""
-        self._hear_results()
+        self._desk.hear()
         self._snapshot = snapshot = self._feed.snapshot(self.bed)
         size = self.app.size
         if size.width < LEAST_COLUMNS or size.height < LEAST_ROWS:
@@ -157,7 +176,9 @@ class MonitorScreen(Screen[None]):
         self._panes["status"].show(words.status(snapshot, self._glyphs, self._width("status")))
         self._banner.say(words.banner(snapshot))
         self._panes["trace-title"].show(
-            words.trace_title(snapshot, self._paper_words(), self._width("trace-title"))
+            words.trace_title(
+                snapshot, self._paper_words(), self._sweep.grid, self._width("trace-title")
+            )
         )
         self._show_side(snapshot)
         why = self._panes["why"]
@@ -191,8 +212,7 @@ class MonitorScreen(Screen[None]):
         title.show(words.heart_rate_title(snapshot, heart, title.size.width))
 
     def _show_foot(self) -> None:
-        shown = time.monotonic() < self._message_until_s
-        left = Content(" ") + self._message if shown else Content("")
+        left = Content(" ") + self._desk.said
         right = Content.styled(f"{words.NOT_A_DEVICE} ", "$secondary")
         room = self._width("foot") - right.cell_length
         self._panes["foot"].show(left.truncate(room, pad=True) + right)
@@ -218,7 +238,7 @@ class MonitorScreen(Screen[None]):
         """Acknowledge the most urgent alarm that nobody has acknowledged."""
         instance = words.to_acknowledge(self._feed.snapshot(self.bed).instances)
         if instance is None:
-            self._say("nothing to acknowledge")
+            self._tell("nothing to acknowledge")
             return
         title = words.condition_title(instance)
         self._act("acknowledge", {"instance": instance.instance_id}, f"acknowledged: {title}")
@@ -267,12 +287,45 @@ class MonitorScreen(Screen[None]):
         self._sweep.restart()
         self.draw_numbers()
 
+    def action_speed(self) -> None:
+        """Draw faster or slower."""
+        self._sweep.use(self._sweep.paper.next_speed())
+        self._tell(f"{self._sweep.paper.speed_mm_s:g} mm/s")
+
+    def action_gain(self) -> None:
+        """Draw higher or lower."""
+        self._sweep.use(self._sweep.paper.next_gain())
+        gain = self._sweep.paper.gain_mm_mv
+        self._tell(f"{gain:g} mm/mV" if gain else "gain fits the beats")
+
+    def action_colours(self) -> None:
+        """Change to the next theme."""
+        app = self.app
+        if isinstance(app, HasThemes):
+            self._tell(f"colours: {app.next_theme()}")
+
+    def action_more(self) -> None:
+        """Offer the actions that have no button of their own."""
+        more = tuple(
+            Choice(action, label, key)
+            for label, key, action, _ in COMMANDS
+            if label not in FIRST_BUTTONS and not (self._desk.kiosk and label == "Quit")
+        )
+        self.app.push_screen(ChoiceScreen("More", "", more), self._do)
+
+    def _do(self, action: str | None) -> None:
+        if action:
+            getattr(self, action)()
+
     def action_help(self) -> None:
         """Show the help."""
         self.app.push_screen(HelpScreen())
 
     def action_quit(self) -> None:
         """Ask, then leave: a key hit by accident must not end a monitor."""
+        if self._desk.kiosk:
+            self._tell("this screen belongs to the bed: it is not closed from here")
+            return
         question = ChoiceScreen(
             "Quit",
             "This screen closes. A station started together with it stops, and its alarms with it.",
@@ -284,24 +337,10 @@ class MonitorScreen(Screen[None]):
         if answer:
             self.app.exit()
 
+    def _tell(self, message: str) -> None:
+        self._desk.say(message)
+        self._show_foot()
+
     def _act(self, name: str, arguments: Mapping[str, Any], done: str) -> None:
-        try:
-            action_id = self._feed.act(self.bed, name, arguments)
-        except BedsideError as error:
-            self._say(str(error), "$warning")
-            return
-        self._asked[action_id] = done
-        self._hear_results()
-
-    def _hear_results(self) -> None:
-        for result in self._feed.results():
-            done = self._asked.pop(result.action_id, "done")
-            if result.done:
-                self._say(done, "$success")
-            else:
-                self._say(f"refused: {result.reason}", "$warning")
-
-    def _say(self, message: str, style: str = "") -> None:
-        self._message = Content.styled(message, f"bold {style}".strip())
-        self._message_until_s = time.monotonic() + MESSAGE_SHOWN_S
+        self._desk.act(self.bed, name, arguments, done)
         self._show_foot()

@@ -10,8 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Static
 
-from bedside.feed import Feed
 from bedside.tui import words
+from bedside.tui.desk import Desk
 
 LOOKS_PER_S = 4
 
@@ -21,9 +21,9 @@ class WaitingScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "leave", "Quit")]
 
-    def __init__(self, feed: Feed, arrived: Callable[[str], None]) -> None:
+    def __init__(self, desk: Desk, arrived: Callable[[str], None]) -> None:
         super().__init__()
-        self._feed = feed
+        self._desk = desk
         self._arrived = arrived
 
     def compose(self) -> ComposeResult:
@@ -41,10 +41,11 @@ class WaitingScreen(Screen[None]):
         self.set_interval(1 / LOOKS_PER_S, self._look)
 
     def _look(self) -> None:
-        beds = self._feed.beds()
+        beds = self._desk.feed.beds()
         if beds:
             self._arrived(beds[0])
 
     def action_leave(self) -> None:
         """Quit: there is no bed to watch over yet."""
-        self.app.exit()
+        if not self._desk.kiosk:
+            self.app.exit()

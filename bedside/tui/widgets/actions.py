@@ -8,18 +8,12 @@ from textual.widgets import Static
 
 
 class ActionButton(Static):
-    """One action of the screen: three rows tall where there is room, else one row."""
+    """One action of the screen: at least three rows by ten columns, a finger's width."""
 
     def __init__(self, label: str, key: str, action: str) -> None:
         super().__init__(label, id=f"do-{action.replace('_', '-')}", markup=False)
         self.border_subtitle = key
-        self._label = label
-        self._key = key
         self._action = action
-
-    def compact(self, compact: bool) -> None:
-        """Show the key inside the label where there is no border to show it on."""
-        self.update(f" {self._key} {self._label} " if compact else self._label)
 
     async def on_click(self) -> None:
         """Do the action."""
@@ -37,8 +31,3 @@ class ActionBar(Horizontal):
         """The buttons from left to right."""
         for label, key, action in self._buttons:
             yield ActionButton(label, key, action)
-
-    def on_resize(self) -> None:
-        """A bar of one row has no room for borders."""
-        for button in self.query(ActionButton):
-            button.compact(self.size.height < 3)

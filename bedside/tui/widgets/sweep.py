@@ -77,6 +77,12 @@ class Sweep(Widget):
         return self._height_mm() / raster.scale.span_mv
 
     @property
+    def grid(self) -> tuple[float, float]:
+        """How far apart the graticule's dots are, in seconds and millivolts."""
+        raster = self._raster
+        return (raster.grid_samples / WINDOW_RATE_HZ, raster.grid_mv) if raster else (0.2, 0.5)
+
+    @property
     def clipped(self) -> bool:
         """Whether beats are higher than the trace at this gain."""
         return self._raster is not None and self._raster.clipped
