@@ -15,6 +15,7 @@ from bedside.cli import (
     broker,
     cloud,
     demo,
+    doctor,
     install,
     node,
     run_command,
@@ -39,6 +40,7 @@ test_alert.add_to(app)
 cloud.add_to(app)
 broker.add_to(app)
 install.add_to(app)
+doctor.add_to(app)
 
 
 def _version(wanted: bool) -> None:

@@ -17,6 +17,9 @@ Config = Annotated[
     Path | None, typer.Option("--config", help="The configuration file, bedside.toml.")
 ]
 
+MARKS = {True: "ok   ", False: "FAULT", None: "?    "}
+"""What stands before a finding: well, to be mended, not known."""
+
 
 def log_to_stderr() -> None:
     """One line a message on stderr, for a service's journal."""

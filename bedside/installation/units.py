@@ -27,6 +27,7 @@ NotifyAccess=main
 WatchdogSec=20
 ExecStart={python} -m bedside run --headless --config {configuration}
 StandardOutput=null
+StandardError=journal
 Restart=always
 RestartSec=2
 TimeoutStopSec=20
