@@ -21,6 +21,13 @@ def run(
     headless: Annotated[
         bool, typer.Option("--headless", help="Run as a service, without a screen.")
     ] = False,
+    unattended: Annotated[
+        bool,
+        typer.Option(
+            "--unattended",
+            help="Start although the broker is away, alarm, and wait for it: for a service.",
+        ),
+    ] = False,
     config: options.Config = None,
     seconds: Annotated[
         float, typer.Option(min=0, help="Stop after this many seconds; 0: run on.")
@@ -33,14 +40,14 @@ def run(
     from bedside.station import Station
 
     settings = settings_file.load(config)
-    broker = settings.broker
-    check(
-        broker.host,
-        broker.port,
-        username=broker.username,
-        password=broker.password(),
-        ca_file=broker.ca_file,
-    )
+    if not unattended:
+        check(
+            settings.broker.host,
+            settings.broker.port,
+            username=settings.broker.username,
+            password=settings.broker.password(),
+            ca_file=settings.broker.ca_file,
+        )
     if headless:
         options.log_to_stderr()
         printer = Printer()

@@ -22,7 +22,7 @@ from bedside.private_file import write_private
 _CONFIGURATION = """\
 # Written once by `bedside install`; yours to change. Then: systemctl restart bedside
 [broker]
-host = "localhost"
+host = "127.0.0.1"
 port = 8883
 username = "{station}"
 password_file = "{folder}/broker.password"

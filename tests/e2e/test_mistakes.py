@@ -65,6 +65,17 @@ def test_a_broker_that_is_away(command: tuple[str, ...], closed_port: int, tmp_p
     assert str(closed_port) in one_sentence(*command, "--config", str(config))
 
 
+def test_a_service_waits_for_a_broker_that_is_away(closed_port: int, tmp_path: Path) -> None:
+    config = tmp_path / "bedside.toml"
+    config.write_text(
+        f"[broker]\nport = {closed_port}\n[station]\ndata_dir = '{tmp_path / 'data'}'\n"
+    )
+    arguments = ("--headless", "--unattended", "--seconds", "1", "--config", str(config))
+    done = bedside("run", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_setting_that_does_not_exist(tmp_path: Path) -> None:
     config = tmp_path / "bedside.toml"
     config.write_text("[broker]\nhots = 'pi'\n")

@@ -24,9 +24,7 @@ from pathlib import Path
 
 from tests.conftest import PROJECT
 
-PACKAGES = (
-    "systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates,mosquitto,mosquitto-clients"
-)
+PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates"
 MIRROR = "http://deb.debian.org/debian"
 BEDSIDE = "/opt/bedside/bin/bedside"
 PATIENCE_S = 120.0
@@ -83,7 +81,7 @@ def _booted(root: Path) -> Iterator[bool]:
     name = f"bedside-{os.getpid()}"
     machine = subprocess.Popen(
         ["systemd-nspawn", "--quiet", "--boot", f"--directory={root}", f"--machine={name}",
-         "--register=no", "--console=pipe"],
+         "--register=no", "--keep-unit", "--console=pipe"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     try:
