@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import threading
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from bedside import settings as settings_file
 from bedside.cli import options
-from bedside.delivery.check import Finding
 from bedside.delivery.provision import Installation
 from bedside.errors import DeliveryError, SettingsError
 from bedside.settings import Settings
 
 group = typer.Typer(no_args_is_help=True, help="The way to AWS: set it up, check it, remove it.")
+
+CHECK_S = 2.0
+"""How long `check` waits for answers: with the start of the program it stays below 3 s."""
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")]
 
@@ -52,33 +54,29 @@ def provision(dry_run: DryRun = False, config: options.Config = None) -> None:
     )
 
 
-@group.command()
-def check(config: options.Config = None) -> None:
+@group.command("check")
+def check_way(config: options.Config = None) -> None:
     """Say what keeps an alert from arriving, within 3 s; exit code 2 when something does."""
     from bedside.alert_transport import iot_endpoint
-    from bedside.delivery import check as checks
-    from bedside.delivery.outbox_file import OutboxFile, OutboxInUseError
+    from bedside.delivery import account_check, check, link_check
+    from bedside.delivery.check import Finding, Question
+    from bedside.delivery.outbox_file import in_use
 
     settings = settings_file.load(config)
     endpoint = iot_endpoint(settings.alerts.iot_core)
-    speak = True
-    outbox = settings.station.data_dir / "outbox.sqlite"
-    if outbox.exists():
-        try:
-            OutboxFile(outbox, timeout_s=0.1).close()
-        except OutboxInUseError:
-            speak = False
-    account: list[Finding] = []
-    asking = threading.Thread(
-        target=lambda: account.extend(checks.account(endpoint.thing)), daemon=True
-    )
-    asking.start()
-    findings = checks.files(endpoint)
+    speak = not in_use(settings.station.data_dir / "outbox.sqlite")
+    silent = Finding(None, "AWS did not answer in time.")
+    questions = [
+        Question(account_check.texting, silent),
+        Question(lambda: account_check.handed_on(endpoint.thing), silent),
+    ]
+    findings = check.files(endpoint)
     if all(finding.ok is not False for finding in findings):
-        findings += checks.link(endpoint, speak=speak)
-    asking.join(2.0)
-    findings += account or [Finding(None, "AWS did not answer in time.")]
-    for finding in findings:
+        way = partial(link_check.link, endpoint, CHECK_S, speak=speak)
+        questions.insert(0, Question(way, link_check.silence(endpoint)))
+    findings += check.answers(questions, CHECK_S)
+    # Both questions to the account may meet the same obstacle.
+    for finding in dict.fromkeys(findings):
         mark = {True: "ok   ", False: "FAULT", None: "?    "}[finding.ok]
         typer.echo(f"{mark}  {finding.sentence}")
     if any(finding.ok is False for finding in findings):

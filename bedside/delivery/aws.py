@@ -34,7 +34,8 @@ def client(service: str, *, patient: bool = True) -> Any:
         connect_timeout=CONNECT_S, read_timeout=READ_S, retries={"total_max_attempts": 1}
     )
     with in_words():
-        return boto3.client(service, config=None if patient else quick)
+        # A session of its own, since the shared one is not made for several threads.
+        return boto3.Session().client(service, config=None if patient else quick)
 
 
 @contextmanager

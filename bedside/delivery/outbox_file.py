@@ -87,6 +87,18 @@ def opened(path: Path) -> tuple[OutboxFile, list[Delivery]]:
         raise DeliveryError(f"The outbox {path} cannot be written ({error}).") from error
 
 
+def in_use(path: Path) -> bool:
+    """Whether another process, such as a station, has the outbox at `path` open."""
+    try:
+        if path.exists():
+            OutboxFile(path, timeout_s=0.1).close()
+    except OutboxInUseError:
+        return True
+    except DeliveryError:
+        return False
+    return False
+
+
 def set_aside_before(path: Path) -> list[Path]:
     """The damaged outboxes that lie beside the one at `path`."""
     beside = path.parent.glob(f"{path.name}.damaged-*")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from bedside.errors import DeliveryError
 
 SHORTEST_SECRET_BYTES = 32
+
+_SOURCE_MARKS = (".git", ".hg", ".svn", ".jj", "pyproject.toml")
+"""What lies at the top of a source tree, a clone or an unpacked archive."""
 
 
 def check_secret_file(path: Path) -> None:
@@ -15,7 +19,13 @@ def check_secret_file(path: Path) -> None:
     Raises `DeliveryError`, which never quotes the secret.
     """
     try:
-        mode = path.stat().st_mode
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+    except PermissionError as error:
+        raise DeliveryError(
+            f"The key {path} belongs to another user: run bedside as that user, or chown the key to"
+            " the one who runs it."
+        ) from error
     except OSError as error:
         raise DeliveryError(
             f"The key {path} cannot be read ({error.strerror}): make it with bedside cloud"
@@ -23,7 +33,8 @@ def check_secret_file(path: Path) -> None:
         ) from error
     if mode & 0o077:
         raise DeliveryError(f"Others can read the key {path}: run chmod 600 {path}.")
-    if any((folder / ".git").exists() for folder in path.resolve().parents):
+    folders = path.resolve().parents
+    if any((folder / mark).exists() for folder in folders for mark in _SOURCE_MARKS):
         raise DeliveryError(
             f"The key {path} lies inside a source repository, from where it could be published:"
             " move it out."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,12 +57,52 @@ def test_a_key_that_anybody_else_may_touch_is_refused(tmp_path: Path, mode: int)
 
 
 @pytest.mark.parametrize("kept", ["a.key", "conf/a.key"])
-def test_a_key_inside_a_repository_is_refused(tmp_path: Path, kept: str) -> None:
-    (tmp_path / ".git").mkdir()
+@pytest.mark.parametrize("mark", [".git", ".hg", "pyproject.toml"])
+def test_a_key_inside_a_clone_or_an_unpacked_archive_is_refused(
+    tmp_path: Path, mark: str, kept: str
+) -> None:
+    (tmp_path / mark).touch()
     folder = (tmp_path / kept).parent
     folder.mkdir(exist_ok=True)
     with pytest.raises(DeliveryError, match="inside a source repository"):
         read_secret(a_key(folder))
+
+
+def test_a_link_out_of_the_repository_does_not_hide_where_a_key_lies(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / ".git").mkdir()
+    key = a_key(tmp_path / "source")
+    (tmp_path / "link.key").symlink_to(key)
+    with pytest.raises(DeliveryError, match="inside a source repository"):
+        read_secret(tmp_path / "link.key")
+
+
+_READ = """
+import os, sys
+from pathlib import Path
+from bedside.delivery.secret_file import read_secret
+from bedside.errors import DeliveryError
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)  # root would read everything
+try:
+    read_secret(Path(sys.argv[1]))
+except DeliveryError as error:
+    print(error)
+"""
+
+
+def test_a_key_of_another_user_is_refused_in_words(tmp_path: Path) -> None:
+    path = a_key(tmp_path)
+    path.chmod(0o000)
+    done = subprocess.run(
+        [sys.executable, "-c", _READ, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=PROJECT,
+    )
+    assert done.stdout.startswith(f"The key {path} belongs to another user")
 
 
 def test_a_short_key_is_refused_without_being_quoted(tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ def test_the_check_finds_the_link_well_and_says_what_it_could_not_ask(site: Site
     done = site.run("cloud", "check")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Key and certificate fit and are valid." in done.stdout
-    assert "its policy lets this monitor publish" in done.stdout
+    assert "its policy lets this monitor send alerts" in done.stdout
     # The stand-in knows neither the sandbox nor the spend limit.
     assert "?      The account could not be asked." in done.stdout
 
