@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated
 
 import typer
@@ -14,9 +13,6 @@ from bedside.errors import DeliveryError, SettingsError
 from bedside.settings import Settings
 
 group = typer.Typer(no_args_is_help=True, help="The way to AWS: set it up, check it, remove it.")
-
-CHECK_S = 2.0
-"""How long `check` waits for answers: with the start of the program it stays below 3 s."""
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")]
 
@@ -57,28 +53,11 @@ def provision(dry_run: DryRun = False, config: options.Config = None) -> None:
 @group.command("check")
 def check_way(config: options.Config = None) -> None:
     """Say what keeps an alert from arriving, within 3 s; exit code 2 when something does."""
-    from bedside.alert_transport import iot_endpoint
-    from bedside.delivery import account_check, check, link_check
-    from bedside.delivery.check import Finding, Question
-    from bedside.delivery.outbox_file import in_use
+    from bedside.doctor.way_out import cloud
 
-    settings = settings_file.load(config)
-    endpoint = iot_endpoint(settings.alerts.iot_core)
-    speak = not in_use(settings.station.data_dir / "outbox.sqlite")
-    silent = Finding(None, "AWS did not answer in time.")
-    questions = [
-        Question(account_check.texting, silent),
-        Question(lambda: account_check.handed_on(endpoint.thing), silent),
-    ]
-    findings = check.files(endpoint)
-    if all(finding.ok is not False for finding in findings):
-        way = partial(link_check.link, endpoint, CHECK_S, speak=speak)
-        questions.insert(0, Question(way, link_check.silence(endpoint)))
-    findings += check.answers(questions, CHECK_S)
-    # Both questions to the account may meet the same obstacle.
-    for finding in dict.fromkeys(findings):
-        mark = {True: "ok   ", False: "FAULT", None: "?    "}[finding.ok]
-        typer.echo(f"{mark}  {finding.sentence}")
+    findings = cloud(settings_file.load(config))
+    for finding in findings:
+        typer.echo(f"{options.MARKS[finding.ok]}  {finding.sentence}")
     if any(finding.ok is False for finding in findings):
         raise typer.Exit(2)
 

@@ -41,7 +41,7 @@ def doctor(
 
 
 def _looks(settings: Settings) -> dict[str, Callable[[], Findings]]:
-    from bedside.doctor import links, machine, program
+    from bedside.doctor import links, machine, program, way_out
 
     return {
         "architecture": lambda: [machine.architecture()],
@@ -52,5 +52,6 @@ def _looks(settings: Settings) -> dict[str, Callable[[], Findings]]:
         "service": lambda: [machine.service()],
         "model": lambda: program.model_and_baselines(settings.station.data_dir),
         "broker": lambda: links.broker(settings.broker),
+        "alerts": lambda: way_out.configured(settings),
         "nodes": lambda: links.nodes(settings.broker),
     }

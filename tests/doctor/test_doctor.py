@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bedside.doctor import links, machine, program
-from bedside.settings import BrokerSettings
+from bedside.doctor import links, machine, program, way_out
+from bedside.settings import AlertSettings, BrokerSettings, Settings
 from bedside.simulator.patient import SyntheticPatient
 from bedside.simulator.source import PatientSource, parse_episodes
 from bedside.simulator.virtual_node import VirtualNode
@@ -87,6 +87,13 @@ def test_a_node_is_known_by_what_it_sends(
 def test_without_a_node_it_asks_for_one(mosquitto: Mosquitto) -> None:
     (finding,) = links.nodes(BrokerSettings(port=mosquitto.port), listened_s=0.3)
     assert finding.ok is None
+
+
+def test_alerts_that_go_nowhere_are_not_called_well() -> None:
+    (only_log,) = way_out.configured(Settings())
+    assert only_log.ok is None
+    webhook = Settings(alerts=AlertSettings(transports=("webhook",)))
+    assert "alerts.contacts" in words([f for f in way_out.configured(webhook) if f.ok is False])
 
 
 def test_the_command_lists_everything_and_fails_for_a_fault(
