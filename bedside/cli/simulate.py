@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -43,11 +45,16 @@ def simulate(
     seconds: Annotated[
         float, typer.Option(min=0, help="Stop after this many seconds of signal; 0: never.")
     ] = 0.0,
+    native: Annotated[
+        bool,
+        typer.Option("--native", help="Run the firmware's own core (bedside-node) as the node."),
+    ] = False,
     config: options.Config = None,
 ) -> None:
     """Sample a record or a synthetic patient and send it as a node does."""
     from bedside.node.link import check
     from bedside.node.wire import is_node_name
+    from bedside.simulator.native_node import NativeNode, find_program
     from bedside.simulator.patient import SyntheticPatient
     from bedside.simulator.source import PatientSource, RecordSource, Source, parse_episodes
     from bedside.simulator.virtual_node import VirtualNode
@@ -61,6 +68,7 @@ def simulate(
     else:
         patient = SyntheticPatient(seed=seed, amplitude_mv=amplitude, noise_mv=noise)
         source = PatientSource(patient, parse_episodes(rhythm))
+    program = find_program() if native else None
     broker = settings_file.load(config).broker
     password = broker.password()
     check(
@@ -70,16 +78,33 @@ def simulate(
         password=password,
         ca_file=broker.ca_file,
     )
-    with VirtualNode(
-        source,
-        node,
-        broker.host,
-        broker.port,
-        speed=speed,
-        username=broker.username,
-        password=password,
-        ca_file=broker.ca_file,
-    ) as running:
+    virtual: VirtualNode | NativeNode
+    if program is not None:
+        # Python would leave the process behind.
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+        virtual = NativeNode(
+            program,
+            source,
+            node,
+            broker.host,
+            broker.port,
+            speed=speed,
+            username=broker.username,
+            password_file=broker.password_file,
+            ca_file=broker.ca_file,
+        )
+    else:
+        virtual = VirtualNode(
+            source,
+            node,
+            broker.host,
+            broker.port,
+            speed=speed,
+            username=broker.username,
+            password=password,
+            ca_file=broker.ca_file,
+        )
+    with virtual as running:
         typer.echo(f"Node {node} sends to {broker.host}:{broker.port}. Ctrl+C ends it.", err=True)
         until_s = time.monotonic() + seconds / speed if seconds else float("inf")
         while time.monotonic() < until_s and not running.wait_until_sent(0.5):

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import struct
 import subprocess
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bedside.simulator.source import Piece, Source
-
-
-def write_pieces(pieces: Iterable[Piece], path: Path) -> None:
-    """A source's pieces as the program reads them."""
-    with path.open("wb") as file:
-        for piece in pieces:
-            head = struct.pack("<HHI", len(piece.samples), int(piece.flags), piece.skipped)
-            file.write(head + piece.samples.astype("<i2").tobytes())
+from bedside.simulator.native_node import piece_bytes
+from bedside.simulator.source import Source
 
 
 class NativeNode:
@@ -36,7 +27,7 @@ class NativeNode:
         speed: float = 10.0,
     ) -> None:
         pieces = folder / f"{name}.pieces"
-        write_pieces(source.pieces(), pieces)
+        pieces.write_bytes(b"".join(map(piece_bytes, source.pieces())))
         self.events: list[dict[str, Any]] = []
         self._news = threading.Condition()
         scale = ("--rate-mhz", str(source.rate_mhz), "--nv-per-lsb", str(source.nv_per_lsb))
