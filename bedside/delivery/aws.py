@@ -48,6 +48,7 @@ def in_words() -> Iterator[None]:
         NoRegionError,
         PartialCredentialsError,
     )
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
@@ -66,3 +67,7 @@ def in_words() -> Iterator[None]:
         ) from error
     except BotoCoreError as error:
         raise AwsError(f"AWS cannot be asked: {error}.") from error
+    except ResponseParserError as error:
+        raise AwsError(
+            "What answered is not AWS: a proxy or a sign-in page may stand between."
+        ) from error

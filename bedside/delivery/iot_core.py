@@ -111,7 +111,8 @@ class IotCore:
             try:
                 self._say("stopped").result(CLOSE_S / 3)
             except (FutureTimeoutError, AwsCrtError) as error:
-                _log.warning("no goodbye to %s: %s", self._endpoint.host, error)
+                why = str(error) or type(error).__name__
+                _log.warning("no goodbye to %s: %s", self._endpoint.host, why)
         self._down = "closed"
         self._tried.set()
         self._client.stop()
@@ -169,7 +170,9 @@ class IotCore:
     def _on_connected(self, _: mqtt5.LifecycleConnectSuccessData) -> None:
         self._down = None
         self._tried.set()
-        self._heard(LinkNews(True))
+        # A link on which nothing may be said stays a fault until something was.
+        forbidden = self._refused_until_s is not None
+        self._heard(LinkNews(not forbidden, self._forbidden() if forbidden else ""))
         if self._acknowledge_key is not None:
             topic = iot_topics.acknowledgement_topic(self._endpoint.thing)
             wanted = mqtt5.Subscription(topic_filter=topic, qos=mqtt5.QoS.AT_LEAST_ONCE)

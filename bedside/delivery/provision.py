@@ -40,6 +40,11 @@ class Installation:
         """The name of its CloudFormation stack."""
         return f"bedside-{self.thing}"
 
+    @property
+    def policy(self) -> str:
+        """The name of the policy in that stack."""
+        return f"bedside-{self.thing}"
+
 
 def template() -> str:
     """The CloudFormation template."""
@@ -64,7 +69,7 @@ def provision(what: Installation, say: Callable[[str], None]) -> str:
     cloud_formation, iot = aws.client("cloudformation"), aws.client("iot")
     say(_make_file(what.key_file, _new_private_key))
     say(_make_file(what.acknowledge_key_file, lambda: secrets.token_hex(32).encode()))
-    outputs = _deploy(cloud_formation, what, say)
+    _deploy(cloud_formation, what, say)
     with aws.in_words():
         arn = _own_certificate(iot, what)
         if arn is None:
@@ -72,8 +77,13 @@ def provision(what: Installation, say: Callable[[str], None]) -> str:
             say(f"issued the certificate {what.certificate_file}")
         else:
             say(f"kept the certificate {what.certificate_file}")
-        iot.attach_policy(policyName=outputs["PolicyName"], target=arn)
+        iot.attach_policy(policyName=what.policy, target=arn)
         iot.attach_thing_principal(thingName=what.thing, principal=arn)
+        for other in _certificates(iot, what):
+            if other != arn:
+                # Its key may be in other hands by now.
+                _delete_certificate(iot, what.thing, other)
+                say(f"deleted an earlier certificate of {what.thing}")
         endpoint = str(iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"])
     try:
         with aws.in_words():
@@ -88,13 +98,8 @@ def remove(what: Installation, say: Callable[[str], None]) -> None:
     """Take it away: certificates, stack, and this machine's files. Raises `DeliveryError`."""
     cloud_formation, iot = aws.client("cloudformation"), aws.client("iot")
     with aws.in_words():
-        for arn in _certificates(iot, what.thing):
-            for policy in iot.list_attached_policies(target=arn)["policies"]:
-                iot.detach_policy(policyName=policy["policyName"], target=arn)
-            iot.detach_thing_principal(thingName=what.thing, principal=arn)
-            identity = _certificate_id(arn)
-            iot.update_certificate(certificateId=identity, newStatus="INACTIVE")
-            iot.delete_certificate(certificateId=identity)
+        for arn in _certificates(iot, what):
+            _delete_certificate(iot, what.thing, arn)
             say(f"deleted a certificate of {what.thing}")
         cloud_formation.delete_stack(StackName=what.stack)
     _wait(cloud_formation, what.stack, ("DELETE_COMPLETE",))
@@ -181,7 +186,7 @@ def _request(key_file: Path, thing: str) -> str:
 # ── at AWS ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _deploy(cloud_formation: Any, what: Installation, say: Callable[[str], None]) -> dict[str, str]:
+def _deploy(cloud_formation: Any, what: Installation, say: Callable[[str], None]) -> None:
     phones = [*what.phones, "", "", ""][: len(PHONES)]
     values = {"ThingName": what.thing, **dict(zip(PHONES, phones, strict=True))}
     arguments = {
@@ -200,8 +205,7 @@ def _deploy(cloud_formation: Any, what: Installation, say: Callable[[str], None]
         if error.code != "AlreadyExistsException":
             raise
         _update(cloud_formation, arguments, say)
-    stack = _wait(cloud_formation, what.stack, ("CREATE_COMPLETE", "UPDATE_COMPLETE"))
-    return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    _wait(cloud_formation, what.stack, ("CREATE_COMPLETE", "UPDATE_COMPLETE"))
 
 
 def _update(cloud_formation: Any, arguments: dict[str, Any], say: Callable[[str], None]) -> None:
@@ -215,7 +219,7 @@ def _update(cloud_formation: Any, arguments: dict[str, Any], say: Callable[[str]
         say(f"kept the stack {arguments['StackName']}")
 
 
-def _wait(cloud_formation: Any, stack: str, wanted: Sequence[str]) -> dict[str, Any]:
+def _wait(cloud_formation: Any, stack: str, wanted: Sequence[str]) -> None:
     deadline_s = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline_s:
         try:
@@ -223,11 +227,11 @@ def _wait(cloud_formation: Any, stack: str, wanted: Sequence[str]) -> dict[str, 
                 [found] = cloud_formation.describe_stacks(StackName=stack)["Stacks"]
         except AwsError as error:
             if "DELETE_COMPLETE" in wanted and error.code == "ValidationError":
-                return {}
+                return
             raise
         status = str(found["StackStatus"])
         if status in wanted:
-            return dict(found)
+            return
         if not status.endswith("_IN_PROGRESS"):
             raise DeliveryError(
                 f"The stack {stack} ended as {status}: look at its events in the AWS console, then"
@@ -237,15 +241,33 @@ def _wait(cloud_formation: Any, stack: str, wanted: Sequence[str]) -> dict[str, 
     raise DeliveryError(f"The stack {stack} is not ready after {_PATIENCE_S:.0f} s: try again.")
 
 
-def _certificates(iot: Any, thing: str) -> list[str]:
+def _certificates(iot: Any, what: Installation) -> list[str]:
+    """Those of the thing and those of its policy, which an interrupted run may have left apart."""
+    found = [
+        *_listed(lambda: iot.list_thing_principals(thingName=what.thing)["principals"]),
+        *_listed(lambda: iot.list_targets_for_policy(policyName=what.policy)["targets"]),
+    ]
+    return [arn for arn in dict.fromkeys(found) if ":cert/" in arn]
+
+
+def _listed(ask: Callable[[], list[str]]) -> list[str]:
     try:
         with aws.in_words():
-            principals = iot.list_thing_principals(thingName=thing)["principals"]
+            return ask()
     except AwsError as error:
         if error.code == "ResourceNotFoundException":
             return []
         raise
-    return [arn for arn in principals if ":cert/" in arn]
+
+
+def _delete_certificate(iot: Any, thing: str, arn: str) -> None:
+    for policy in iot.list_attached_policies(target=arn)["policies"]:
+        iot.detach_policy(policyName=policy["policyName"], target=arn)
+    if arn in _listed(lambda: iot.list_thing_principals(thingName=thing)["principals"]):
+        iot.detach_thing_principal(thingName=thing, principal=arn)
+    identity = _certificate_id(arn)
+    iot.update_certificate(certificateId=identity, newStatus="INACTIVE")
+    iot.delete_certificate(certificateId=identity)
 
 
 def _certificate_id(arn: str) -> str:
@@ -260,7 +282,7 @@ def _own_certificate(iot: Any, what: Installation) -> str | None:
     if not what.certificate_file.exists() or faults:
         return None
     own = what.certificate_file.read_text().split()
-    for arn in _certificates(iot, what.thing):
+    for arn in _certificates(iot, what):
         described = iot.describe_certificate(certificateId=_certificate_id(arn))
         known = described["certificateDescription"]
         if known["status"] == "ACTIVE" and known["certificatePem"].split() == own:

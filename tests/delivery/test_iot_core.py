@@ -20,12 +20,14 @@ import pytest
 from bedside.delivery import acknowledgement, iot_topics
 from bedside.delivery.iot_core import IotCore
 from bedside.delivery.iot_endpoint import IotEndpoint
-from bedside.delivery.transport import LinkNews, RemoteAcknowledgement
+from bedside.delivery.transport import InOrder, LinkNews, RemoteAcknowledgement
+from bedside.delivery.webhook import Webhook
 from bedside.errors import DeliveryError
 from bedside.events import Priority
 from tests.certificates import Authority
 from tests.conftest import PROJECT
 from tests.delivery.cloud import ACK_KEY, MONITOR, PATIENCE_S, THING, Cloud, News, Phone
+from tests.delivery.server import Server
 from tests.delivery.wire import an_alert
 
 DAY = timedelta(days=1)
@@ -153,6 +155,43 @@ def test_a_forbidden_topic_is_told_at_once_and_then_left_alone_for_its_pause(
         cloud.broker.kill()
         cloud.broker.start()
         send_when_up(core)
+
+
+def test_while_the_cloud_forbids_an_alert_another_transport_takes_it_and_the_fault_is_shown(
+    cloud: Cloud, news: News
+) -> None:
+    with contextlib.closing(Server()) as server:
+        both = InOrder(
+            {
+                "iot-core": IotCore(cloud.endpoint("bedside-8")),
+                "webhook": Webhook(server.url, ACK_KEY),
+            }
+        )
+        both.start(news)
+        try:
+            both.send(ALERT)
+            news.wait_for("iot-core: The policy does not allow bedside-8")
+            both.send(ALERT)
+            assert [json.loads(body)["id"] for _, body in server.posts] == [ALERT.alert_id] * 2
+            last = news.all[-1] if news.all else None
+            assert last is None or (isinstance(last, LinkNews) and not last.up)
+        finally:
+            both.close()
+
+
+def test_a_link_that_comes_back_while_the_cloud_forbids_alerts_is_still_a_fault(
+    cloud: Cloud, news: News
+) -> None:
+    with link(cloud.endpoint("bedside-8"), news) as core:
+        news.wait_for(True)
+        with pytest.raises(DeliveryError, match="policy"):
+            core.send(ALERT)
+        with pytest.raises(DeliveryError, match=r"Tried again in (300|29\d) s"):
+            core.send(ALERT)
+        cloud.broker.kill()
+        news.wait_for("Nobody answers")
+        cloud.broker.start()
+        news.wait_for("policy does not allow")
 
 
 def test_what_the_cloud_would_choke_on_is_never_sent() -> None:

@@ -6,10 +6,8 @@ import contextlib
 import hashlib
 import hmac
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -17,39 +15,10 @@ import pytest
 from bedside.delivery.transport import InOrder, LinkNews
 from bedside.delivery.webhook import Webhook
 from bedside.errors import DeliveryError
+from tests.delivery.server import Server
 from tests.delivery.wire import Wire, an_alert
 
 KEY = b"0123456789abcdef0123456789abcdef"
-
-
-class Server:
-    """Answers every post with `status`, and keeps it."""
-
-    def __init__(self) -> None:
-        self.status = 204
-        self.posts: list[tuple[dict[str, str], bytes]] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.posts.append((dict(self.headers), body))
-                self.send_response(outer.status)
-                self.send_header("Location", "/elsewhere")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/alerts?token=hush"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 @pytest.fixture
