@@ -92,8 +92,14 @@ class StationSettings(_Section):
 class RecordingSettings(_Section):
     """The recorder."""
 
-    sync_every_s: float = Field(default=10.0, ge=0.2, le=600)
+    sync_every_s: float = Field(default=20.0, ge=0.2, le=600)
     """Seconds between syncs to disk; a batch is acknowledged to its node after its sync."""
+
+    keep_h: float = Field(default=72.0, ge=1, le=8760)
+    """Hours of signal kept of each bed; older ones are deleted, except the strips of alarms."""
+
+    low_space_mb: int = Field(default=500, ge=10)
+    """An alarm tells when less than this is free on the disk."""
 
 
 class ContactSettings(_Section):

@@ -44,6 +44,7 @@ from bedside.feed import LocalFeed
 from bedside.node import wire
 from bedside.node.link import Link
 from bedside.recording import bed_file
+from bedside.recording.beats import BeatNote, StripNote
 from bedside.recording.bed_file import BedFile
 from bedside.recording.recorder import Recorder, SyncError
 from bedside.roles import role_needed
@@ -126,7 +127,14 @@ class Station:
         self._started_s = time.monotonic()
         folder = settings.station.data_dir
         self._beds_folder = folder / "beds"
-        self._recorder = Recorder(folder / "recordings", settings.recording.sync_every_s)
+        self._recorder = Recorder(
+            folder / "recordings",
+            settings.recording.sync_every_s,
+            keep_h=settings.recording.keep_h,
+            low_space_mb=settings.recording.low_space_mb,
+            wall_us=self.wall_us,
+        )
+        self._shortage = ""
         self._alarm_log = AlarmLog(folder / "alarms.sqlite")
         self._dispatch = Dispatch(
             folder / "outbox.sqlite",
@@ -251,7 +259,7 @@ class Station:
             capacity=2000,
             failed=lambda error: self._unwell("model", error),
         )
-        self._disk = Worker[Batch | LogEntry | _Kept](
+        self._disk = Worker[Batch | BeatNote | StripNote | LogEntry | _Kept](
             "disk",
             self._store,
             capacity=20_000,
@@ -423,7 +431,7 @@ class Station:
         self._analysis.put(_Taken(bed, Scores(self.now_us(), scores, request.purpose)))
         self._well("model", True)
 
-    def _store(self, item: Batch | LogEntry | _Kept) -> None:
+    def _store(self, item: Batch | BeatNote | StripNote | LogEntry | _Kept) -> None:
         match item:
             case Batch():
                 try:
@@ -432,6 +440,8 @@ class Station:
                     lost = {(item.node, item.boot_id): [(item.sequence, item.sequence)]}
                     self._analysis.put(_Stored(lost, safe=False))
                     raise
+            case BeatNote() | StripNote():
+                self._recorder.note(item)
             case LogEntry():
                 self._unlogged.append(item)
                 self._write_log()
@@ -454,7 +464,12 @@ class Station:
             raise
         if ranges:
             self._analysis.put(_Stored(ranges))
+        shortage = self._recorder.shortage()
+        if shortage:
+            self._well("disk", False, shortage)
+        elif ranges or self._shortage:
             self._well("disk", True)
+        self._shortage = shortage
 
     # ── what becomes of alerts, on any thread ─────────────────────────────────────────────────
 

@@ -46,6 +46,7 @@ from bedside.late_review import LateReview
 from bedside.monitor import Monitor
 from bedside.node import wire
 from bedside.node.stream import ArrivalKind, Stream
+from bedside.recording.beats import BeatNote, BeatPairs, StripNote
 from bedside.recording.bed_file import BedFile
 from bedside.settings import Settings
 
@@ -72,7 +73,7 @@ class Ports:
     """Where things go that leave the ward. Each returns at once; False says that it was refused."""
 
     score: Callable[[str, ScoreRequest], bool]
-    record: Callable[[Batch], bool]
+    record: Callable[[Batch | BeatNote | StripNote], bool]
     log: Callable[[LogEntry], bool]
     keep: Callable[[str, BedFile], bool]
     alert: Callable[[Alert], bool]
@@ -94,6 +95,7 @@ class _Bed:
     session: str = ""
     baseline: Baseline | None = None
     events: int = 0
+    pairs: BeatPairs = field(default_factory=BeatPairs)
 
 
 class Ward:
@@ -180,6 +182,7 @@ class Ward:
             self._disk_is_behind()
             bed.stream.not_stored(batch.boot_id, batch.sequence, batch.sequence)
         if arrival.kind is ArrivalKind.LIVE:
+            bed.pairs.heard_of(batch.boot_id)
             self._step(batch.node, batch)
         elif arrival.kind is ArrivalKind.LATE:
             self.counts.late += 1
@@ -289,6 +292,8 @@ class Ward:
             for picture in [bed.picture] if bed else list(self.pictures.values()):
                 picture.apply(event, wall_us)
             self.counts.event(event)
+            for beat in bed.pairs.take(event) if bed else ():
+                self._ports.record(BeatNote(name, beat))
             match event:
                 case ScoreRequest():
                     if not self._ports.score(name, event):
@@ -314,6 +319,10 @@ class Ward:
         for leaving in notifications.changed(instance):
             self._alert(name, leaving)
         self._ports.follow(name or self._settings.station.name, instance)
+        heard_to = self._beds[name].monitor.heard_to if name else None
+        if heard_to is not None and instance.active_us == instance.at_us:
+            since_s = (instance.at_us - instance.onset_us) / 1e6
+            self._ports.record(StripNote(name, *heard_to, since_s))
         self._log("alarm", name, AlarmChanged(instance.at_us, instance), wall_us)
 
     def _bed_changed(

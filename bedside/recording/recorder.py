@@ -1,41 +1,56 @@
-"""The recorder: every batch to disk at once, as WFDB records that grow.
+"""The recorder: batches as WFDB records that grow, the newest hours of each bed.
 
     FOLDER/NODE/BOOTID_HOUR.dat   16-bit samples of one hour, missing ones −32768
                           .hea    the WFDB header, so that `wfdb` opens the record as it lies there
-                          .idx    the journal, from which a restart knows what is stored
+                          .idx    the journal: which batches are stored, and the beats
+    FOLDER/NODE/strips/…          the same for what is kept of hours that went
 
-A sample's place in its file follows from its index alone, so a late batch closes its gap where it
-belongs and a repeated one changes nothing. A boot whose rate changes by more than 0.5 % or whose
-gain changes goes on in `BOOTID_HOUR_2` and so on.
+A batch waits for the next sync in memory that outlives this process (`staging`); then the samples
+of all that waited go to disk in one write. A sample's place in its file follows from its index
+alone, so a late batch closes its gap where it belongs and a repeated one changes nothing. A boot
+whose rate changes by more than 0.5 % or whose gain changes goes on in `BOOTID_HOUR_2` and so on.
+
+When a bed has more than its hours, its oldest segment goes (`retention`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import logging
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from bedside.errors import RecordError
 from bedside.events import Batch
 from bedside.ranges import Range, Ranges
-from bedside.recording.journal import RECORD_BYTES, SegmentFormat
+from bedside.recording.beats import BeatNote, RecordedBeat, StripNote
+from bedside.recording.journal import Records, SegmentFormat
+from bedside.recording.retention import OnDisk, budget_bytes, prune
+from bedside.recording.runs import Place, Staged, runs
 from bedside.recording.segment import Segment
+from bedside.recording.staging import Staging
+from bedside.recording.stored_segment import StoredSegment
 
-_SEGMENT_NAME = re.compile(r"([0-9a-f]{8})_\d{4,}(?:_(\d+))?")
+KEEP_H = 72.0
+LOW_SPACE_MB = 500
+STRIP_S = 30.0
+"""What is kept before and after an event."""
+LONGEST_ONSET_S = 600.0
+"""An onset that lies further back is not kept."""
+
+_SEGMENT_NAME = re.compile(r"([0-9a-f]{8})_(\d{4,})(?:_(\d+))?")
 _NODE_NAME = re.compile(r"[a-z0-9-]{1,32}")
 _RATE_TOLERANCE = 0.005
 _LAST_SAMPLE = 1 << 48
+_WAITING_NOTES = 20_000
 
-
-_Place = tuple[int, int, int]
-"""Boot id, number of the signal, hour: what names a segment of a node."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +74,18 @@ class _Boot:
     written: Ranges = field(default_factory=Ranges)
     synced: Ranges = field(default_factory=Ranges)
 
-    def restore(self, sequences: NDArray[np.integer[Any]]) -> None:
-        breaks = np.flatnonzero(np.diff(sequences) != 1) + 1
-        for run in np.split(sequences, breaks) if len(sequences) else ():
-            self.written.add(int(run[0]), int(run[-1]))
-            self.synced.add(int(run[0]), int(run[-1]))
+    def restore(self, first: int, last: int) -> None:
+        self.written.add(first, last)
+        self.synced.add(first, last)
+
+
+@dataclass(frozen=True, slots=True)
+class _Keep:
+    """A stretch of a boot that outlives its hour."""
+
+    boot_id: int
+    from_sample: int
+    to_sample: int
 
 
 @dataclass(slots=True)
@@ -72,9 +94,14 @@ class _Node:
 
     folder: Path
     boots: dict[int, _Boot] = field(default_factory=dict)
-    open: dict[_Place, Segment] = field(default_factory=dict)
-    dirty: set[_Place] = field(default_factory=set)
-    unsynced: list[tuple[int, int]] = field(default_factory=list)
+    open: dict[Place, Segment] = field(default_factory=dict)
+    dirty: set[Place] = field(default_factory=set)
+    staged: list[Staged] = field(default_factory=list)
+    notes: deque[RecordedBeat | _Keep] = field(default_factory=lambda: deque(maxlen=_WAITING_NOTES))
+    begun: int = 0
+    """How many segments were ever begun."""
+    grown: bool = False
+    """Whether one was begun since the last look at the budget."""
 
     def boot(self, boot_id: int) -> _Boot:
         if boot_id not in self.boots:
@@ -100,16 +127,28 @@ class Recorder:
     It owns no thread and is not thread-safe: one thread calls it.
     """
 
-    def __init__(self, folder: Path, sync_every_s: float = 10.0) -> None:
-        """Open `folder`, made where it is missing.
+    def __init__(
+        self,
+        folder: Path,
+        sync_every_s: float = 10.0,
+        *,
+        keep_h: float = KEEP_H,
+        low_space_mb: int = LOW_SPACE_MB,
+        wall_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+    ) -> None:
+        """Open `folder`, made where it is missing, and take up what a killed process had staged.
 
-        Raises `RecordError` when it cannot be written or another recorder has it.
+        `keep_h` hours of signal stay of each node; `wall_us` dates the batches of a node without
+        a clock. Raises `RecordError` when the folder cannot be written or another recorder has it.
         """
         self._folder = folder
         self._sync_every_s = sync_every_s
+        self._keep_h = keep_h
+        self._low_space_mb = low_space_mb
+        self._wall_us = wall_us
         self._last_sync_s: float | None = None
         self._nodes: dict[str, _Node] = {}
-        self._again: list[tuple[str, int, int]] = []
+        self._again: list[tuple[str, int, int, int]] = []
         self._failure: SyncError | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -123,49 +162,62 @@ class Recorder:
             raise RecordError(
                 f"Another station is recording into {folder}: stop it, or set another folder."
             ) from error
+        self._staging = Staging(folder)
+        self._take_up()
 
     def stored(self, node: str) -> dict[int, list[Range]]:
-        """What is safely on disk of `node`: by boot id the ranges of sequence numbers, in order.
+        """What is safely on disk of `node`: by boot id the ranges of sequence numbers.
 
-        The first call for a node reads its journals, repairs a torn end and syncs what a killed
-        process had not. Raises `RecordError` when the node's folder cannot be read.
+        The most recent boot comes last. The first call for a node reads its journals, repairs a
+        torn end and syncs what a killed process had not. Raises `RecordError` when the node's
+        folder cannot be read.
         """
         boots = self._node(node).boots
         return {boot_id: list(boot.synced) for boot_id, boot in boots.items()}
 
     def write(self, batch: Batch) -> None:
-        """Write a batch at once; it survives a killed process from here, a power cut from `sync`.
+        """Take a batch; it survives a killed process from here, a power cut from `sync`.
 
         A batch that is stored already is not written again, but is reported by the next `sync`.
-        Raises `RecordError` when the disk refuses; whatever was written before stays as it was,
-        and the batch does not count as written.
+        Raises `RecordError` for a batch that fits no record, and where the node's folder cannot be
+        read.
         """
-        node = self._node(batch.node)
-        boot = node.boot(batch.boot_id)
+        boot = self._node(batch.node).boot(batch.boot_id)
         if batch.sequence in boot.written:
             if batch.sequence in boot.synced:
-                self._again.append((batch.node, batch.boot_id, batch.sequence))
+                self._again.append((batch.node, batch.boot_id, batch.sequence, batch.sequence))
             return
-        if batch.nv_per_lsb <= 0 or batch.end_sample > _LAST_SAMPLE:
-            raise RecordError(
-                f"Node {batch.node} sends no gain or no possible sample index: update its firmware."
-            )
-        try:
-            for place in _places(boot, batch):
-                node.dirty.add(place)
-                _segment(node, boot, place).write(batch)
-        except OSError as error:
-            raise RecordError(_sentence(node.folder, error)) from error
-        boot.written.add(batch.sequence, batch.sequence)
-        node.unsynced.append((batch.boot_id, batch.sequence))
+        staged = Staged(batch, self._wall_us())
+        self._stage(staged)
+        self._staging.add(staged)
+
+    def note(self, note: BeatNote | StripNote) -> None:
+        """Take a beat, or word of an alarm; it reaches the disk with the next sync.
+
+        What alarmed is kept from 30 s before its onset to 30 s after it alarmed, also when the
+        hour around it goes.
+        """
+        if note.node not in self._nodes:
+            return
+        node = self._nodes[note.node]
+        if isinstance(note, BeatNote):
+            node.notes.append(note.beat)
+            return
+        boot = node.boots.get(note.boot_id)
+        if boot is None or not boot.signals:
+            return
+        rate_hz = boot.signals[max(boot.signal_in_use, 1)].rate_hz
+        before_s = min(note.since_s, LONGEST_ONSET_S) + STRIP_S
+        first = max(0, note.sample - round(before_s * rate_hz))
+        node.notes.append(_Keep(note.boot_id, first, note.sample + round(STRIP_S * rate_hz)))
 
     def sync(self, now_s: float, *, at_once: bool = False) -> SequenceRanges:
-        """Bring what was written to the disk, when `sync_every_s` has passed or `at_once`.
+        """Bring what was taken to the disk, when `sync_every_s` has passed or `at_once`.
 
         Returns what is safe to acknowledge: the batches synced by this call, and those synced
-        earlier that came again. Raises `SyncError` when a node's files could not be synced: what
-        was written of it since the last sync counts as not written. What other nodes had synced is
-        then returned first, and the error raised by the next call.
+        earlier that came again. Raises `SyncError` when a node's files could not be written or
+        synced: what was taken of it since the last sync counts as not written. What other nodes had
+        synced is then returned first, and the error raised by the next call.
         """
         if self._failure is not None:
             failure, self._failure = self._failure, None
@@ -174,33 +226,43 @@ class Recorder:
         if not (waited or at_once):
             return {}
         self._last_sync_s = now_s
-        safe, self._again = self._again, []
         for name, node in self._nodes.items():
-            unsynced = [(name, boot_id, sequence) for boot_id, sequence in node.unsynced]
-            try:
-                _sync_node(node)
-            except OSError as error:
-                _forget_unsynced(node)
-                earlier: SequenceRanges = self._failure.unwritten if self._failure else {}
-                self._failure = SyncError(
-                    _sentence(node.folder, error), earlier | _in_ranges(unsynced)
-                )
-                continue
-            for _, boot_id, sequence in unsynced:
-                node.boot(boot_id).synced.add(sequence, sequence)
-            node.unsynced.clear()
-            safe += unsynced
+            self._sync_node(name, node)
+        self._staging.clear()
+        safe, self._again = self._again, []
         if self._failure is not None and not safe:
             return self.sync(now_s)
         return _in_ranges(safe)
+
+    def shortage(self) -> str:
+        """What is wrong with the room on the disk, in words; empty while there is enough."""
+        try:
+            disk = os.statvfs(self._folder)
+        except OSError as error:
+            return (error.strerror or str(error)).lower()
+        free_mb = disk.f_bavail * disk.f_frsize // 1_000_000
+        return f"only {free_mb} MB are free" if free_mb < self._low_space_mb else ""
 
     def close(self) -> None:
         """Close every file and let another recorder have the folder; call `sync` before."""
         for node in self._nodes.values():
             for segment in node.open.values():
+                if not node.staged:
+                    with contextlib.suppress(OSError):
+                        segment.seal()
                 segment.close()
         self._nodes.clear()
+        self._staging.close()
         os.close(self._lock)
+
+    def _take_up(self) -> None:
+        for staged in self._staging.left():
+            try:
+                self._stage(staged)
+            except RecordError as error:
+                _log.warning("%s", error)
+        for name, node in self._nodes.items():
+            self._sync_node(name, node)
 
     def _node(self, name: str) -> _Node:
         if name not in self._nodes:
@@ -214,27 +276,155 @@ class Recorder:
                 raise RecordError(_sentence(folder, error)) from error
         return self._nodes[name]
 
+    def _stage(self, staged: Staged) -> None:
+        batch = staged.batch
+        node = self._node(batch.node)
+        boot = node.boot(batch.boot_id)
+        if batch.sequence in boot.written:
+            return
+        if batch.nv_per_lsb <= 0 or batch.end_sample > _LAST_SAMPLE:
+            raise RecordError(
+                f"Node {batch.node} sends no gain or no possible sample index: update its firmware."
+            )
+        boot.written.add(batch.sequence, batch.sequence)
+        node.staged.append(staged)
 
-def _places(boot: _Boot, batch: Batch) -> Iterator[_Place]:
+    def _sync_node(self, name: str, node: _Node) -> None:
+        """Write and sync what waits of a node; a failure is kept for `sync` to raise."""
+        waiting = [
+            (name, each.batch.boot_id, each.batch.sequence, each.batch.sequence)
+            for each in node.staged
+        ]
+        try:
+            _write_staged(name, node)
+            _sync_files(node)
+        except OSError as error:
+            _forget(node)
+            self._failed(node, error, _in_ranges(waiting))
+            return
+        for _, boot_id, sequence, _ in waiting:
+            node.boot(boot_id).synced.add(sequence, sequence)
+        node.staged.clear()
+        self._again += waiting
+        if node.grown:
+            try:
+                self._prune(name, node)
+            except OSError as error:
+                self._failed(node, error, {})
+
+    def _failed(self, node: _Node, error: OSError, unwritten: SequenceRanges) -> None:
+        earlier: SequenceRanges = self._failure.unwritten if self._failure else {}
+        self._failure = SyncError(_sentence(node.folder, error), earlier | unwritten)
+
+    def _prune(self, name: str, node: _Node) -> None:
+        newest = max(node.open.values(), key=lambda segment: segment.format.number, default=None)
+        if newest is None:
+            return
+        in_use = {segment.path for segment in node.open.values()}
+        budget = budget_bytes(self._keep_h, newest.format.rate_hz)
+        remaining = prune(name, node.folder, budget, in_use)
+        node.grown = False
+        boots = {each.path.name[:8] for each in remaining}
+        node.boots = {
+            boot_id: boot for boot_id, boot in node.boots.items() if f"{boot_id:08x}" in boots
+        }
+
+
+def _write_staged(name: str, node: _Node) -> None:
+    for run in runs(node.staged, lambda batch: _places(node.boot(batch.boot_id), batch)):
+        node.dirty.add(run.place)
+        _segment(name, node, run.place).write(run)
+    beats: dict[Place, list[RecordedBeat]] = {}
+    for note in node.notes:
+        boot = node.boots.get(note.boot_id)
+        if boot is None or not boot.signals:
+            continue
+        if isinstance(note, RecordedBeat):
+            beats.setdefault(_place_of(note.boot_id, boot, note.sample), []).append(note)
+            continue
+        for sample in (note.to_sample - 1, note.from_sample):
+            place = _place_of(note.boot_id, boot, sample)
+            if _there(node, place):
+                node.dirty.add(place)
+                _segment(name, node, place).keep(note.from_sample, note.to_sample)
+                break
+    for place, found in beats.items():
+        if _there(node, place):
+            node.dirty.add(place)
+            _segment(name, node, place).write_beats(sorted(found, key=lambda beat: beat.sample))
+
+
+def _sync_files(node: _Node) -> None:
+    for place in sorted(node.dirty & node.open.keys()):
+        node.open[place].sync()
+    for place in node.open.keys() - node.dirty:
+        segment = node.open.pop(place)
+        try:
+            segment.seal()
+        finally:
+            segment.close()
+    node.dirty.clear()
+    node.notes.clear()
+
+
+def _places(boot: _Boot, batch: Batch) -> list[Place]:
     number = _signal_number(boot, batch)
     hour_samples = 3600 * boot.signals[number].rate_hz
     last_hour = (batch.end_sample - 1) // hour_samples
-    for hour in range(batch.first_sample // hour_samples, last_hour + 1):
-        yield batch.boot_id, number, hour
+    hours = range(batch.first_sample // hour_samples, last_hour + 1)
+    return [(batch.boot_id, number, hour) for hour in hours]
 
 
-def _segment(node: _Node, boot: _Boot, place: _Place) -> Segment:
+def _place_of(boot_id: int, boot: _Boot, sample: int) -> Place:
+    number = max(boot.signal_in_use, 1)
+    return boot_id, number, sample // (3600 * boot.signals[number].rate_hz)
+
+
+def _path(node: _Node, place: Place) -> Path:
+    boot_id, number, hour = place
+    return node.folder / (f"{boot_id:08x}_{hour:04d}" + (f"_{number}" if number > 1 else ""))
+
+
+def _there(node: _Node, place: Place) -> bool:
+    return place in node.open or _path(node, place).with_suffix(".idx").exists()
+
+
+def _segment(name: str, node: _Node, place: Place) -> Segment:
     if place not in node.open:
         boot_id, number, hour = place
-        signal = boot.signals[number]
-        name = f"{boot_id:08x}_{hour:04d}" + (f"_{number}" if number > 1 else "")
-        start_sample = hour * 3600 * signal.rate_hz
-        node.open[place] = Segment(
-            node.folder.name,
-            node.folder / name,
-            SegmentFormat(boot_id, signal.rate_hz, signal.nv_per_lsb, start_sample),
-        )
+        signal = node.boots[boot_id].signals[number]
+        path = _path(node, place)
+        form = _known_format(path)
+        if form is None:
+            hour_samples = 3600 * signal.rate_hz
+            form = SegmentFormat(
+                boot_id,
+                signal.rate_hz,
+                signal.nv_per_lsb,
+                start_sample=hour * hour_samples,
+                length=hour_samples,
+                number=node.begun + 1,
+            )
+        segment = Segment(name, path, form)
+        try:
+            segment.reserve()
+        except OSError:
+            segment.close()
+            if form.number > node.begun:
+                OnDisk(path).remove()
+            raise
+        if form.number > node.begun:
+            node.begun, node.grown = form.number, True
+        node.open[place] = segment
     return node.open[place]
+
+
+def _known_format(path: Path) -> SegmentFormat | None:
+    try:
+        stored = StoredSegment.open(path)
+    except FileNotFoundError:
+        return None
+    return stored.format if stored else None
 
 
 def _signal_number(boot: _Boot, batch: Batch) -> int:
@@ -247,26 +437,19 @@ def _signal_number(boot: _Boot, batch: Batch) -> int:
     return number
 
 
-def _sync_node(node: _Node) -> None:
-    for place in sorted(node.dirty & node.open.keys()):
-        node.open[place].sync()
-    for place in node.open.keys() - node.dirty:
-        node.open.pop(place).close()
-    node.dirty.clear()
-
-
-def _in_ranges(sequences: list[tuple[str, int, int]]) -> SequenceRanges:
+def _in_ranges(sequences: list[tuple[str, int, int, int]]) -> SequenceRanges:
     found: dict[tuple[str, int], Ranges] = {}
-    for name, boot_id, sequence in sequences:
-        found.setdefault((name, boot_id), Ranges()).add(sequence, sequence)
+    for name, boot_id, first, last in sequences:
+        found.setdefault((name, boot_id), Ranges()).add(first, last)
     return {key: list(ranges) for key, ranges in found.items()}
 
 
-def _forget_unsynced(node: _Node) -> None:
+def _forget(node: _Node) -> None:
     # After a failed fsync the kernel may call lost pages clean: only writing again is safe.
-    for boot_id, sequence in node.unsynced:
-        node.boot(boot_id).written.remove(sequence, sequence)
-    node.unsynced.clear()
+    for staged in node.staged:
+        sequence = staged.batch.sequence
+        node.boot(staged.batch.boot_id).written.remove(sequence, sequence)
+    node.staged.clear()
     for segment in node.open.values():
         segment.close()
     node.open.clear()
@@ -277,32 +460,66 @@ def _load(name: str, folder: Path) -> _Node:
     node = _Node(folder)
     begun: set[tuple[int, int]] = set()
     finished: set[tuple[int, int]] = set()
-    for path in sorted(folder.glob("*.idx")):
-        match = _SEGMENT_NAME.fullmatch(path.stem)
-        if match is None or path.stat().st_size < RECORD_BYTES:
-            continue
-        with path.open("rb") as journal:
-            form = SegmentFormat.unpack(journal.read(RECORD_BYTES))
-        if form is None or form.boot_id != int(match[1], 16):
-            path.rename(path.with_suffix(".idx.damaged"))
-            continue
-        boot = node.boot(form.boot_id)
-        boot.signals[int(match[2] or 1)] = _Signal(form.rate_hz, form.nv_per_lsb)
-        segment = Segment(name, path.with_suffix(""), form)
-        try:
-            segment.sync()
-            rows = segment.rows()
-        finally:
-            segment.close()
-        firsts = rows["first_sample"].astype(np.int64)
-        goes_on = firsts + rows["count"] > form.end_sample
-        comes_in = firsts < form.start_sample
-        boot.restore(rows["sequence"][~goes_on & ~comes_in].astype(np.int64))
-        begun |= {(form.boot_id, sequence) for sequence in rows["sequence"][goes_on].tolist()}
-        finished |= {(form.boot_id, sequence) for sequence in rows["sequence"][comes_in].tolist()}
+    for segment, rows in sorted(_intact(name, folder), key=lambda found: found[0].format.number):
+        form = segment.format
+        match = _SEGMENT_NAME.fullmatch(segment.path.name)
+        assert match is not None
+        boot = node.boots.pop(form.boot_id, None) or _Boot()
+        node.boots[form.boot_id] = boot
+        boot.signals[int(match[3] or 1)] = _Signal(form.rate_hz, form.nv_per_lsb)
+        boot.signal_in_use = int(match[3] or 1)
+        node.begun = max(node.begun, form.number)
+        for row in rows:
+            first, sequence = int(row["first_sample"]), int(row["sequence"])
+            if first + int(row["count"]) > form.end_sample:
+                begun.add((form.boot_id, sequence))
+            elif first < form.start_sample:
+                finished.add((form.boot_id, sequence))
+            else:
+                boot.restore(sequence, sequence + int(row["batches"]) - 1)
     for boot_id, sequence in begun & finished:
-        node.boot(boot_id).restore(np.array([sequence]))
+        node.boot(boot_id).restore(sequence, sequence)
     return node
+
+
+def _intact(name: str, folder: Path) -> list[tuple[StoredSegment, Records]]:
+    """The segments of a folder with the rows that hold; what is damaged is set aside."""
+    found = []
+    for path in sorted(folder.glob("*.idx")):
+        if not _SEGMENT_NAME.fullmatch(path.stem) or path.stat().st_size == 0:
+            continue
+        try:
+            stored = StoredSegment.open(path.with_suffix(""))
+        except OSError as error:
+            _log.error("%s cannot be read (%s): check the disk", path, error.strerror)
+            continue
+        if stored is None or stored.format.boot_id != int(path.stem[:8], 16):
+            aside = path.with_suffix(".idx.damaged")
+            path.rename(aside)
+            _log.error("the journal %s is damaged: kept as %s, its samples stay", path, aside.name)
+            continue
+        rows = stored.journal.rows
+        if not stored.journal.sealed:
+            rows = _verified(name, stored)
+            if len(rows) < len(stored.journal.rows):
+                _log.warning(
+                    "%s: %d stretches did not reach the disk before the last end",
+                    path,
+                    len(stored.journal.rows) - len(rows),
+                )
+        found.append((stored, rows))
+    return found
+
+
+def _verified(name: str, stored: StoredSegment) -> Records:
+    segment = Segment(name, stored.path, stored.format)
+    try:
+        rows = segment.verify()
+        segment.sync()
+        segment.seal()
+    finally:
+        segment.close()
+    return rows
 
 
 def _sentence(folder: Path, error: OSError) -> str:

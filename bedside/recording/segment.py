@@ -1,29 +1,48 @@
 """One hour of one boot of one node on disk: samples, journal and WFDB header.
 
 While it grows the header names no length, because WFDB then takes it from the file's size; a WFDB
-header cannot hold a start time without a length, so the start stands in a comment until the hour
-is complete.
+header cannot hold a start time without a length, so the start stands in a comment until the segment
+is complete or sealed.
+
+The disk's blocks for the whole hour are reserved at its beginning, beyond the end of the file,
+which a reader does not see. So the file stays an append-only WFDB record of its true length, a full
+disk shows at the beginning of an hour rather than in it, and a sync costs the file system one
+commit of its smallest size.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
 import os
 import zlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
-from bedside.events import Batch, Flags
-from bedside.recording.journal import RECORD_BYTES, Rows, SegmentFormat, pack_row, unpack_rows
-
-INVALID_SAMPLE = -32768
-"""WFDB's mark of a missing sample in 16-bit files; a real one this low is stored as −32767."""
+from bedside.events import Flags
+from bedside.recording.beats import RecordedBeat
+from bedside.recording.journal import (
+    GROWTH_BYTES,
+    RECORD_BYTES,
+    Records,
+    SegmentFormat,
+    pack_beats,
+    pack_keep,
+    pack_row,
+    pack_seal,
+    read_journal,
+)
+from bedside.recording.runs import INVALID_SAMPLE, LAST_WALL_US, Run
 
 SAMPLE_BYTES = 2
-_YEAR_2100_US = 4_102_444_800_000_000
 _FILL = np.full(32_768, INVALID_SAMPLE, "<i2").tobytes()
+_KEEP_SIZE = 1
+_CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Segment:
@@ -36,37 +55,61 @@ class Segment:
         self.format = segment
         self._start_us: int | None = None
         self._synthetic = False
+        self._sealed = False
         self._folder_changed = not path.with_suffix(".idx").exists()
-        self._header_says: tuple[int | None, bool, bool] | None = None
+        self._header_says: tuple[int | None, bool, int | None] | None = None
         with contextlib.ExitStack() as undo:
             self._samples = _open(path.with_suffix(".dat"))
             undo.callback(os.close, self._samples)
             self._journal = _open(path.with_suffix(".idx"))
             undo.callback(os.close, self._journal)
-            self._repair()
-            self._samples_bytes = os.fstat(self._samples).st_size
-            self._journal_bytes = os.fstat(self._journal).st_size
-            if self._journal_bytes == 0:
-                self._append_record(segment.pack())
+            self._samples_bytes = os.fstat(self._samples).st_size // SAMPLE_BYTES * SAMPLE_BYTES
+            os.ftruncate(self._samples, self._samples_bytes)
+            self._journal_end = 0
+            self._read_back()
+            if self._journal_end == 0:
+                self._append(segment.pack())
             self._write_header()
             undo.pop_all()
 
-    def write(self, batch: Batch) -> None:
-        """Write the part of `batch` that lies in this segment, then its journal row.
+    def reserve(self) -> None:
+        """Have the disk's blocks for the whole segment."""
+        result = _libc.fallocate(
+            ctypes.c_int(self._samples),
+            ctypes.c_int(_KEEP_SIZE),
+            ctypes.c_long(0),
+            ctypes.c_long(self.format.length * SAMPLE_BYTES),
+        )
+        number = ctypes.get_errno()
+        if result != 0 and number not in _CANNOT_RESERVE:
+            raise OSError(number, os.strerror(number))
+
+    def write(self, run: Run) -> None:
+        """Write the part of a run that lies in this segment, then its row.
 
         On failure both files keep the length that they had.
         """
-        first = max(batch.first_sample, self.format.start_sample)
-        end = min(batch.end_sample, self.format.end_sample)
-        part = batch.samples[first - batch.first_sample : end - batch.first_sample]
-        samples = np.maximum(part, INVALID_SAMPLE + 1).astype("<i2").tobytes()
-        offset = (first - self.format.start_sample) * SAMPLE_BYTES
+        form = self.format
+        first, samples = run.samples(form.start_sample, form.end_sample)
+        offset = (first - form.start_sample) * SAMPLE_BYTES
         before = self._samples_bytes
+        batch = run.first.batch
         try:
             while self._samples_bytes < offset:
                 self._pwrite_samples(_FILL[: offset - self._samples_bytes], self._samples_bytes)
             self._pwrite_samples(samples, offset)
-            self._append_record(pack_row(batch, samples))
+            self._append(
+                pack_row(
+                    flags=int(batch.flags),
+                    batches=run.batches,
+                    sequence=batch.sequence,
+                    count=run.count,
+                    first_sample=batch.first_sample,
+                    wall_us=run.first.wall_us,
+                    rate_mhz=batch.rate_mhz,
+                    samples=samples,
+                )
+            )
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._samples, before)
@@ -77,10 +120,19 @@ class Segment:
             self._anchor(batch.wall_us, batch.first_sample, batch.rate_mhz)
         self._write_header()
 
+    def write_beats(self, beats: Sequence[RecordedBeat]) -> None:
+        """Note beats that lie in this segment, in order of sample."""
+        self._append(pack_beats(beats))
+
+    def keep(self, from_sample: int, to_sample: int) -> None:
+        """Note a stretch that outlives the segment."""
+        self._append(pack_keep(from_sample, to_sample))
+
     def sync(self) -> None:
         """Bring everything written so far to the disk."""
-        os.fdatasync(self._samples)
+        # The samples' file has grown and costs a commit, which brings the journal's times along.
         os.fdatasync(self._journal)
+        os.fdatasync(self._samples)
         if self._folder_changed:
             folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
             try:
@@ -89,17 +141,30 @@ class Segment:
                 os.close(folder)
             self._folder_changed = False
 
+    def seal(self) -> None:
+        """After a sync of all that was written: nothing more comes, at least for now.
+
+        Gives back what was reserved and not used. What was sealed may be opened and grow again.
+        """
+        self._append(pack_seal())
+        self._sealed = True
+        os.ftruncate(self._samples, self._samples_bytes)
+        os.ftruncate(self._journal, self._journal_end)
+        self._write_header()
+        self.sync()
+
     def close(self) -> None:
         """Close the files, without a sync."""
         os.close(self._samples)
         os.close(self._journal)
 
-    def rows(self) -> Rows:
-        """The rows whose samples lie intact in this segment, in the order of writing."""
-        journal = os.pread(self._journal, self._journal_bytes, 0)[RECORD_BYTES:]
-        rows, intact = unpack_rows(journal)
-        rows = rows[intact]
+    def verify(self) -> Records:
+        """The rows whose samples lie intact in this segment; the others are struck out."""
+        content = os.pread(self._journal, self._journal_end, 0)
+        journal = read_journal(content)
+        assert journal is not None
         samples = memoryview(os.pread(self._samples, self._samples_bytes, 0))
+        rows = journal.rows
         start, length = self.format.start_sample, self.format.length
         firsts = rows["first_sample"].astype(np.int64) - start
         begins = np.clip(firsts, 0, length) * SAMPLE_BYTES
@@ -108,20 +173,21 @@ class Segment:
             zlib.crc32(samples[begin:end])
             for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)
         ]
-        vouched: Rows = rows[rows["samples_crc"] == np.array(crcs, "<u4")]
-        return vouched
+        vouched = rows["samples_crc"] == np.array(crcs, "<u4")
+        for row in rows[~vouched]:
+            at = content.find(row.tobytes(), RECORD_BYTES)
+            _pwrite_whole(self._journal, bytes(RECORD_BYTES), at)
+        intact: Records = rows[vouched]
+        return intact
 
-    def _repair(self) -> None:
-        samples_bytes = os.fstat(self._samples).st_size
-        os.ftruncate(self._samples, samples_bytes - samples_bytes % SAMPLE_BYTES)
-        journal = os.pread(self._journal, os.fstat(self._journal).st_size, 0)
-        if len(journal) < RECORD_BYTES:
+    def _read_back(self) -> None:
+        content = os.pread(self._journal, os.fstat(self._journal).st_size, 0)
+        journal = read_journal(content)
+        if journal is None:
             os.ftruncate(self._journal, 0)
             return
-        rows, intact = unpack_rows(journal[RECORD_BYTES:])
-        kept = int(np.flatnonzero(intact)[-1]) + 1 if intact.any() else 0
-        os.ftruncate(self._journal, (1 + kept) * RECORD_BYTES)
-        rows = rows[intact]
+        self._journal_end = journal.end_bytes
+        rows = journal.rows
         self._synthetic = bool((rows["flags"] & Flags.SYNTHETIC).any())
         with_clock = rows[rows["flags"] & Flags.CLOCK_SYNCED != 0]
         if len(with_clock):
@@ -132,28 +198,35 @@ class Segment:
         _pwrite_whole(self._samples, data, offset)
         self._samples_bytes = max(self._samples_bytes, offset + len(data))
 
-    def _append_record(self, record: bytes) -> None:
+    def _append(self, records: bytes) -> None:
+        size = before = os.fstat(self._journal).st_size
+        self._sealed = False
         try:
-            _pwrite_whole(self._journal, record, self._journal_bytes)
+            while size < self._journal_end + len(records):
+                _pwrite_whole(self._journal, bytes(GROWTH_BYTES), size)
+                size += GROWTH_BYTES
+            _pwrite_whole(self._journal, records, self._journal_end)
         except OSError:
             with contextlib.suppress(OSError):
-                os.ftruncate(self._journal, self._journal_bytes)
+                os.ftruncate(self._journal, before)
+                _pwrite_whole(self._journal, bytes(before - self._journal_end), self._journal_end)
             raise
-        self._journal_bytes += len(record)
+        self._journal_end += len(records)
 
     def _anchor(self, wall_us: int, sample: int, rate_mhz: int) -> None:
         """Take the segment's start from a sample whose wall time is known."""
         since_start = sample - self.format.start_sample
         start_us = wall_us - round(since_start * 1e9 / rate_mhz)
-        if 0 < start_us < _YEAR_2100_US:
+        if 0 < start_us < LAST_WALL_US:
             self._start_us = start_us
 
     def _write_header(self) -> None:
-        complete = self._samples_bytes == self.format.length * SAMPLE_BYTES
-        says = (self._start_us, self._synthetic, complete)
+        length = self._samples_bytes // SAMPLE_BYTES
+        complete = self._sealed or length == self.format.length
+        says = (self._start_us, self._synthetic, length if complete else None)
         if says == self._header_says:
             return
-        header = self._header_text(complete).encode()
+        header = self._header_text(says[2]).encode()
         path = self.path.with_suffix(".hea")
         if not path.exists() or path.read_bytes() != header:
             # A reader never sees half a header: the new one takes the old one's place at once.
@@ -168,14 +241,14 @@ class Segment:
             self._folder_changed = True
         self._header_says = says
 
-    def _header_text(self, complete: bool) -> str:
+    def _header_text(self, length: int | None) -> str:
         name, form = self.path.name, self.format
-        record = f"{name} 1 {form.rate_hz}"
+        record = f"{name} 1 {form.rate_hz}" + (f" {length}" if length else "")
         comments = [f"node: {self.node}", f"boot id: {form.boot_id:08x}"]
         if self._start_us is not None:
             start = datetime.fromtimestamp(self._start_us / 1e6, UTC)
-            if complete:
-                record += f" {form.length} {start:%H:%M:%S.%f %d/%m/%Y}"
+            if length:
+                record += f" {start:%H:%M:%S.%f %d/%m/%Y}"
             comments.append(f"start: {start:%Y-%m-%dT%H:%M:%S.%fZ}")
         if self._synthetic:
             comments.append("synthetic: parts of this signal were simulated")

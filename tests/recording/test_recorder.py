@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,42 +24,20 @@ from hypothesis import strategies as st
 from bedside.errors import RecordError
 from bedside.events import Batch, Flags
 from bedside.recording.recorder import Recorder, SyncError
+from tests.recording.batches import BOOT, a_batch
 
-BOOT = 0x0BEDBEEF
 INVALID = -32768
 HOUR = 3600 * 100
-
-
-def a_batch(
-    sequence: int,
-    first_sample: int,
-    samples: list[int] | np.ndarray,
-    *,
-    node: str = "bed-1",
-    boot_id: int = BOOT,
-    rate_mhz: int = 100_000,
-    nv_per_lsb: int = 12_000,
-    flags: int = 0,
-    wall_us: int = 0,
-) -> Batch:
-    return Batch(
-        node=node,
-        flags=Flags(flags),
-        boot_id=boot_id,
-        sequence=sequence,
-        first_sample=first_sample,
-        wall_us=wall_us,
-        rate_mhz=rate_mhz,
-        nv_per_lsb=nv_per_lsb,
-        dropped=0,
-        lowest_held=0,
-        samples=np.asarray(samples, np.int16),
-    )
 
 
 def digital(folder: Path, name: str = "0bedbeef_0000", node: str = "bed-1") -> np.ndarray:
     record = wfdb.rdrecord(str(folder / node / name), physical=False)
     return record.d_signal[:, 0]
+
+
+def put(recorder: Recorder, batch: Batch) -> None:
+    recorder.write(batch)
+    recorder.sync(0.0, at_once=True)
 
 
 @pytest.fixture
@@ -80,13 +60,13 @@ def reopened(folder: Path) -> contextlib.closing[Recorder]:
 
 def test_a_growing_record_opens_in_wfdb_after_every_batch(recorder: Recorder, folder: Path) -> None:
     for sequence in range(5):
-        recorder.write(a_batch(sequence, 3 * sequence, [sequence, -sequence, 7]))
+        put(recorder, a_batch(sequence, 3 * sequence, [sequence, -sequence, 7]))
         expected = [x for s in range(sequence + 1) for x in (s, -s, 7)]
         assert digital(folder).tolist() == expected
 
 
 def test_the_header_gives_rate_millivolts_and_origin(recorder: Recorder, folder: Path) -> None:
-    recorder.write(a_batch(0, 0, [1000, -500], rate_mhz=249_870, flags=Flags.SYNTHETIC))
+    put(recorder, a_batch(0, 0, [1000, -500], rate_mhz=249_870, flags=Flags.SYNTHETIC))
     record = wfdb.rdrecord(str(folder / "bed-1" / "0bedbeef_0000"))
     assert record.fs == 250
     assert record.units == ["mV"]
@@ -99,7 +79,7 @@ def test_the_header_gives_rate_millivolts_and_origin(recorder: Recorder, folder:
 
 
 def test_a_record_of_a_patient_does_not_say_synthetic(recorder: Recorder, folder: Path) -> None:
-    recorder.write(a_batch(0, 0, [1]))
+    put(recorder, a_batch(0, 0, [1]))
     assert not any(
         "synthetic" in line
         for line in wfdb.rdheader(str(folder / "bed-1" / "0bedbeef_0000")).comments
@@ -108,10 +88,10 @@ def test_a_record_of_a_patient_does_not_say_synthetic(recorder: Recorder, folder
 
 def test_the_start_is_told_once_the_clock_is_synced(recorder: Recorder, folder: Path) -> None:
     name = str(folder / "bed-1" / "0bedbeef_0000")
-    recorder.write(a_batch(0, 0, [1] * 100))
+    put(recorder, a_batch(0, 0, [1] * 100))
     assert not any("start" in line for line in wfdb.rdheader(name).comments)
     wall_us = 1_700_000_001_500_000
-    recorder.write(a_batch(1, 100, [1] * 50, flags=Flags.CLOCK_SYNCED, wall_us=wall_us))
+    put(recorder, a_batch(1, 100, [1] * 50, flags=Flags.CLOCK_SYNCED, wall_us=wall_us))
     assert "start: 2023-11-14T22:13:20.500000Z" in wfdb.rdheader(name).comments
 
 
@@ -119,7 +99,7 @@ def test_a_wall_time_beyond_reason_leaves_the_record_without_a_start(
     recorder: Recorder, folder: Path
 ) -> None:
     for sequence, wall_us in enumerate((-(2**63), 2**63 - 1, 0)):
-        recorder.write(a_batch(sequence, sequence, [1], flags=Flags.CLOCK_SYNCED, wall_us=wall_us))
+        put(recorder, a_batch(sequence, sequence, [1], flags=Flags.CLOCK_SYNCED, wall_us=wall_us))
     assert digital(folder).tolist() == [1, 1, 1]
     assert "start" not in (folder / "bed-1" / "0bedbeef_0000.hea").read_text()
 
@@ -127,8 +107,9 @@ def test_a_wall_time_beyond_reason_leaves_the_record_without_a_start(
 def test_a_complete_hour_has_its_start_time_and_length_in_the_header(
     recorder: Recorder, folder: Path
 ) -> None:
-    recorder.write(
-        a_batch(0, HOUR - 100, [5] * 200, flags=Flags.CLOCK_SYNCED, wall_us=1_700_003_599_000_000)
+    put(
+        recorder,
+        a_batch(0, HOUR - 100, [5] * 200, flags=Flags.CLOCK_SYNCED, wall_us=1_700_003_599_000_000),
     )
     record = wfdb.rdrecord(str(folder / "bed-1" / "0bedbeef_0000"), physical=False)
     assert record.sig_len == HOUR
@@ -139,7 +120,7 @@ def test_a_complete_hour_has_its_start_time_and_length_in_the_header(
 def test_a_batch_across_the_hour_is_split_between_two_records(
     recorder: Recorder, folder: Path
 ) -> None:
-    recorder.write(a_batch(0, HOUR - 2, [1, 2, 3, 4, 5]))
+    put(recorder, a_batch(0, HOUR - 2, [1, 2, 3, 4, 5]))
     assert digital(folder)[-2:].tolist() == [1, 2]
     assert digital(folder, "0bedbeef_0001").tolist() == [3, 4, 5]
 
@@ -147,26 +128,26 @@ def test_a_batch_across_the_hour_is_split_between_two_records(
 def test_a_missing_batch_is_invalid_samples_until_it_comes_late(
     recorder: Recorder, folder: Path
 ) -> None:
-    recorder.write(a_batch(0, 0, [1, 1]))
-    recorder.write(a_batch(2, 4, [3, 3]))
+    put(recorder, a_batch(0, 0, [1, 1]))
+    put(recorder, a_batch(2, 4, [3, 3]))
     assert digital(folder).tolist() == [1, 1, INVALID, INVALID, 3, 3]
     physical = wfdb.rdrecord(str(folder / "bed-1" / "0bedbeef_0000")).p_signal[:, 0]
     assert np.isnan(physical).tolist() == [False, False, True, True, False, False]
-    recorder.write(a_batch(1, 2, [2, 2], flags=Flags.REPLAYED))
+    put(recorder, a_batch(1, 2, [2, 2], flags=Flags.REPLAYED))
     assert digital(folder).tolist() == [1, 1, 2, 2, 3, 3]
 
 
 def test_the_lowest_sample_is_not_mistaken_for_a_missing_one(
     recorder: Recorder, folder: Path
 ) -> None:
-    recorder.write(a_batch(0, 0, [INVALID, -32767, 32767]))
+    put(recorder, a_batch(0, 0, [INVALID, -32767, 32767]))
     assert digital(folder).tolist() == [-32767, -32767, 32767]
 
 
 def test_a_changed_gain_goes_on_in_another_record(recorder: Recorder, folder: Path) -> None:
-    recorder.write(a_batch(0, 0, [100]))
-    recorder.write(a_batch(1, 1, [100], nv_per_lsb=24_000))
-    recorder.write(a_batch(2, 2, [100]))
+    put(recorder, a_batch(0, 0, [100]))
+    put(recorder, a_batch(1, 1, [100], nv_per_lsb=24_000))
+    put(recorder, a_batch(2, 2, [100]))
     assert digital(folder).tolist() == [100, INVALID, 100]
     second = wfdb.rdrecord(str(folder / "bed-1" / "0bedbeef_0000_2"))
     assert second.p_signal[-1, 0] == pytest.approx(2.4)
@@ -176,14 +157,14 @@ def test_a_changed_gain_goes_on_in_another_record(recorder: Recorder, folder: Pa
 def test_a_rate_off_by_more_than_half_a_percent_goes_on_in_another_record(
     recorder: Recorder, folder: Path, rate_mhz: int, stays: bool
 ) -> None:
-    recorder.write(a_batch(0, 0, [1]))
-    recorder.write(a_batch(1, 1, [2], rate_mhz=rate_mhz))
+    put(recorder, a_batch(0, 0, [1]))
+    put(recorder, a_batch(1, 1, [2], rate_mhz=rate_mhz))
     assert (folder / "bed-1" / "0bedbeef_0000_2.dat").exists() is not stays
 
 
 def test_a_new_boot_is_a_new_record(recorder: Recorder, folder: Path) -> None:
-    recorder.write(a_batch(0, 0, [1]))
-    recorder.write(a_batch(0, 0, [2], boot_id=7))
+    put(recorder, a_batch(0, 0, [1]))
+    put(recorder, a_batch(0, 0, [2], boot_id=7))
     assert digital(folder).tolist() == [1]
     assert digital(folder, "00000007_0000").tolist() == [2]
 
@@ -198,7 +179,7 @@ def test_a_real_ecg_comes_back_as_it_was_sent(
     nv_per_lsb = round(1e6 / source.adc_gain[0])
     for sequence, first in enumerate(range(0, len(signal), 72)):
         part = signal[first : first + 72]
-        recorder.write(a_batch(sequence, first, part, rate_mhz=360_000, nv_per_lsb=nv_per_lsb))
+        put(recorder, a_batch(sequence, first, part, rate_mhz=360_000, nv_per_lsb=nv_per_lsb))
     stored = wfdb.rdrecord(str(folder / "bed-1" / "0bedbeef_0000"))
     expected = wfdb.rdrecord(str(ecg_data / "mitdb" / "208"), sampto=360 * 60, channels=[0])
     np.testing.assert_allclose(stored.p_signal, expected.p_signal, atol=1e-9)
@@ -233,6 +214,7 @@ def test_any_order_loss_and_repetition_give_the_file_of_the_batches_that_came(
                 recorder.close()
                 recorder = Recorder(Path(place))
             recorder.write(batches[number])
+        recorder.sync(0.0, at_once=True)
         recorder.close()
         for hour in range(2):
             expected = reference[hour * HOUR : (hour + 1) * HOUR]
@@ -301,7 +283,7 @@ def test_a_restart_knows_what_is_stored(folder: Path) -> None:
 
 def test_a_batch_that_comes_again_after_a_restart_is_not_written_again(folder: Path) -> None:
     with reopened(folder) as recorder:
-        recorder.write(a_batch(0, 0, [1, 2]))
+        put(recorder, a_batch(0, 0, [1, 2]))
     journal = (folder / "bed-1" / "0bedbeef_0000.idx").read_bytes()
     with reopened(folder) as again:
         again.write(a_batch(0, 0, [1, 2]))
@@ -321,12 +303,23 @@ def test_an_hour_that_is_over_is_closed(recorder: Recorder, folder: Path) -> Non
     assert open_names() == {"0bedbeef_0001.dat", "0bedbeef_0001.idx"}
 
 
+@contextlib.contextmanager
+def ended_without_warning(folder: Path, *batches: Batch) -> Iterator[Path]:
+    """The folder of a recorder that synced these batches, each alone, and was never closed."""
+    with tempfile.TemporaryDirectory() as place:
+        with reopened(Path(place)) as recorder:
+            for batch in batches:
+                put(recorder, batch)
+            shutil.copytree(place, folder)
+        yield folder / "bed-1"
+
+
 def test_a_torn_journal_row_is_repaired_and_its_batch_not_counted(folder: Path) -> None:
-    with reopened(folder) as recorder:
-        recorder.write(a_batch(0, 0, [1, 2]))
-        recorder.write(a_batch(1, 2, [3, 4]))
-    journal = folder / "bed-1" / "0bedbeef_0000.idx"
-    os.truncate(journal, journal.stat().st_size - 5)
+    batches = a_batch(0, 0, [1, 2]), a_batch(1, 2, [3, 4])
+    with ended_without_warning(folder, *batches) as node:
+        content = (node / "0bedbeef_0000.idx").read_bytes()
+        end = len(content.rstrip(b"\0"))
+        (node / "0bedbeef_0000.idx").write_bytes(content[: end - 5])
     with reopened(folder) as again:
         assert again.stored("bed-1") == {BOOT: [(0, 0)]}
         again.write(a_batch(1, 2, [3, 4]))
@@ -337,10 +330,10 @@ def test_a_torn_journal_row_is_repaired_and_its_batch_not_counted(folder: Path) 
 
 
 def test_half_a_sample_at_the_end_is_cut_off(folder: Path) -> None:
-    with reopened(folder) as recorder:
-        recorder.write(a_batch(0, 0, [1, 2]))
-    samples = folder / "bed-1" / "0bedbeef_0000.dat"
-    with samples.open("ab") as file:
+    with (
+        ended_without_warning(folder, a_batch(0, 0, [1, 2])) as node,
+        (node / "0bedbeef_0000.dat").open("ab") as file,
+    ):
         file.write(b"\x01")
     with reopened(folder) as again:
         assert again.stored("bed-1") == {BOOT: [(0, 0)]}
@@ -348,47 +341,90 @@ def test_half_a_sample_at_the_end_is_cut_off(folder: Path) -> None:
 
 
 def test_a_journal_row_whose_samples_did_not_reach_the_disk_does_not_count(folder: Path) -> None:
-    with reopened(folder) as recorder:
-        recorder.write(a_batch(0, 0, [1, 2]))
-        recorder.write(a_batch(1, 2, [3, 4]))
-    with (folder / "bed-1" / "0bedbeef_0000.dat").open("r+b") as file:
+    batches = a_batch(0, 0, [1, 2]), a_batch(1, 2, [3, 4])
+    with (
+        ended_without_warning(folder, *batches) as node,
+        (node / "0bedbeef_0000.dat").open("r+b") as file,
+    ):
         file.seek(4)
         file.write(bytes(4))
-    with reopened(folder) as again:
-        assert again.stored("bed-1") == {BOOT: [(0, 0)]}
+    for _ in range(2):
+        with reopened(folder) as again:
+            assert again.stored("bed-1") == {BOOT: [(0, 0)]}
 
 
 def test_a_batch_across_the_hour_counts_only_when_both_halves_are_there(folder: Path) -> None:
-    with reopened(folder) as recorder:
-        recorder.write(a_batch(0, HOUR - 2, [1, 2, 3, 4]))
-    with (folder / "bed-1" / "0bedbeef_0000.dat").open("r+b") as file:
+    with (
+        ended_without_warning(folder, a_batch(0, HOUR - 2, [1, 2, 3, 4])) as node,
+        (node / "0bedbeef_0000.dat").open("r+b") as file,
+    ):
         file.seek(-2, os.SEEK_END)
         file.write(bytes(2))
     with reopened(folder) as again:
         assert again.stored("bed-1") == {BOOT: []}
 
 
-def test_a_damaged_journal_head_sets_the_journal_aside_and_keeps_the_samples(folder: Path) -> None:
+def test_a_damaged_journal_head_sets_the_journal_aside_and_keeps_the_samples(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with reopened(folder) as recorder:
-        recorder.write(a_batch(0, 0, [1, 2]))
+        put(recorder, a_batch(0, 0, [1, 2]))
     with (folder / "bed-1" / "0bedbeef_0000.idx").open("r+b") as file:
         file.write(b"rust")
     with reopened(folder) as again:
         assert again.stored("bed-1") == {}
-        again.write(a_batch(1, 2, [3, 4]))
-        assert again.stored("bed-1") == {BOOT: []}
+        put(again, a_batch(1, 2, [3, 4]))
+        assert again.stored("bed-1") == {BOOT: [(1, 1)]}
+    [said] = caplog.messages
+    assert "damaged: kept as 0bedbeef_0000.idx.damaged" in said
     assert (folder / "bed-1" / "0bedbeef_0000.idx.damaged").exists()
     assert digital(folder).tolist() == [1, 2, 3, 4]
 
 
 def test_a_restart_goes_on_in_the_same_records(folder: Path) -> None:
     with reopened(folder) as recorder:
-        recorder.write(a_batch(0, 0, [1]))
-        recorder.write(a_batch(1, 1, [2], nv_per_lsb=24_000))
+        put(recorder, a_batch(0, 0, [1]))
+        put(recorder, a_batch(1, 1, [2], nv_per_lsb=24_000))
     with reopened(folder) as again:
-        again.write(a_batch(2, 2, [3], nv_per_lsb=24_000))
+        put(again, a_batch(2, 2, [3], nv_per_lsb=24_000))
     assert digital(folder, "0bedbeef_0000_2").tolist() == [INVALID, 2, 3]
     assert not (folder / "bed-1" / "0bedbeef_0000_3.dat").exists()
+
+
+def test_after_a_clean_end_no_sample_is_read_at_the_start(folder: Path) -> None:
+    with reopened(folder) as recorder:
+        put(recorder, a_batch(0, 0, [1, 2]))
+    samples = folder / "bed-1" / "0bedbeef_0000.dat"
+    samples.chmod(0)
+    samples.unlink()
+    with reopened(folder) as again:
+        assert again.stored("bed-1") == {BOOT: [(0, 0)]}
+    assert not samples.exists()
+
+
+def test_a_sealed_record_grows_again_when_a_late_batch_comes(folder: Path) -> None:
+    with reopened(folder) as recorder:
+        put(recorder, a_batch(0, 0, [1, 1]))
+        put(recorder, a_batch(2, 4, [3, 3]))
+    assert wfdb.rdheader(str(folder / "bed-1" / "0bedbeef_0000")).sig_len == 6
+    with reopened(folder) as again:
+        put(again, a_batch(1, 2, [2, 2], flags=Flags.REPLAYED))
+        put(again, a_batch(3, 6, [4, 4]))
+        assert digital(folder).tolist() == [1, 1, 2, 2, 3, 3, 4, 4]
+
+
+def test_the_disk_for_a_whole_hour_is_reserved_and_given_back(
+    recorder: Recorder, folder: Path
+) -> None:
+    def taken() -> int:
+        return (folder / "bed-1" / "0bedbeef_0000.dat").stat().st_blocks * 512
+
+    put(recorder, a_batch(0, 0, [1] * 50))
+    if taken() < 2 * HOUR:
+        pytest.skip("this file system cannot reserve")
+    assert digital(folder).tolist() == [1] * 50
+    put(recorder, a_batch(1, HOUR, [1]))
+    assert taken() <= 4096
 
 
 # ── a killed process ──────────────────────────────────────────────────────────────────────────
@@ -398,19 +434,23 @@ import sys
 from pathlib import Path
 import numpy as np
 from bedside.events import Batch, Flags
+from bedside.recording import staging
 from bedside.recording.recorder import Recorder
+staging.MEMORY = Path(sys.argv[2])
 recorder = Recorder(Path(sys.argv[1]))
 for n in range(1_000_000):
     first = 3600 * 100 - 5000 + 50 * n
     samples = (np.arange(50) + n).astype(np.int16)
     recorder.write(Batch("bed-1", Flags(0), 7, n, first, 0, 100_000, 1000, 0, 0, samples))
+    if n % 40 == 0:
+        recorder.sync(n)
     print(n, flush=True)
 """
 
 
-def test_whatever_was_written_before_kill_9_is_in_the_record(folder: Path) -> None:
+def test_whatever_was_written_before_kill_9_is_in_the_record(folder: Path, memory: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", _WRITER, str(folder)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _WRITER, str(folder), str(memory)], stdout=subprocess.PIPE, text=True
     ) as writer:
         assert writer.stdout is not None
         for line in writer.stdout:
@@ -419,16 +459,16 @@ def test_whatever_was_written_before_kill_9_is_in_the_record(folder: Path) -> No
                 break
         said = [300, *(int(line) for line in writer.stdout if line.endswith("\n"))][-1]
     assert writer.returncode == -signal.SIGKILL
-
+    with reopened(folder) as again:
+        [(first, last)] = again.stored("bed-1")[7]
+        assert first == 0
+        assert last >= said
     signal_found = np.concatenate(
         [digital(folder, "00000007_0000"), digital(folder, "00000007_0001")]
     )[HOUR - 5000 :]
     expected = np.concatenate([np.arange(50) + n for n in range(said + 1)])
     np.testing.assert_array_equal(signal_found[: len(expected)], expected)
     with reopened(folder) as again:
-        [(first, last)] = again.stored("bed-1")[7]
-        assert first == 0
-        assert last >= said
         again.write(a_batch(last + 1, HOUR - 5000 + 50 * (last + 1), [9] * 50, boot_id=7))
         assert again.sync(0.0) == {("bed-1", 7): [(last + 1, last + 1)]}
 
@@ -447,37 +487,46 @@ def files_no_longer_than(length: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_refused_write_loses_nothing_and_is_not_reported(folder: Path) -> None:
+def test_a_refused_write_loses_nothing_and_recording_goes_on_by_itself(folder: Path) -> None:
     with reopened(folder) as recorder:
-        recorder.write(a_batch(0, 0, [1] * 50))
-        with files_no_longer_than(130), pytest.raises(RecordError, match=r"free space"):
-            recorder.write(a_batch(1, 50, [2] * 50))
-        assert digital(folder).tolist() == [1] * 50
-        assert recorder.sync(0.0) == {("bed-1", BOOT): [(0, 0)]}
+        put(recorder, a_batch(0, 0, [1] * 50))
         recorder.write(a_batch(1, 50, [2] * 50))
-        assert recorder.sync(10.0) == {("bed-1", BOOT): [(1, 1)]}
+        with files_no_longer_than(130), pytest.raises(SyncError, match=r"free space") as raised:
+            recorder.sync(1.0, at_once=True)
+        assert raised.value.unwritten == {("bed-1", BOOT): [(1, 1)]}
+        assert digital(folder).tolist() == [1] * 50
+        recorder.write(a_batch(1, 50, [2] * 50))
+        assert recorder.sync(20.0) == {("bed-1", BOOT): [(1, 1)]}
     assert digital(folder).tolist() == [1] * 50 + [2] * 50
 
 
-@pytest.mark.parametrize("room_bytes", [0, 1, 35])
-def test_a_refused_journal_row_leaves_both_files_as_they_were(
-    folder: Path, room_bytes: int
-) -> None:
+def test_a_refused_journal_row_leaves_both_files_as_they_were(folder: Path) -> None:
     with reopened(folder) as recorder:
-        recorder.write(a_batch(0, 0, [1]))
-        journal = folder / "bed-1" / "0bedbeef_0000.idx"
-        length = journal.stat().st_size
-        with files_no_longer_than(length + room_bytes), pytest.raises(RecordError):
+        put(recorder, a_batch(0, 0, [1]))
+    journal = folder / "bed-1" / "0bedbeef_0000.idx"
+    length = journal.stat().st_size
+    for room_bytes in (0, 1, 35):
+        with reopened(folder) as recorder:
             recorder.write(a_batch(1, 1, [2]))
-        assert journal.stat().st_size == length
-        assert digital(folder).tolist() == [1]
+            with files_no_longer_than(length + room_bytes), pytest.raises(SyncError):
+                recorder.sync(0.0)
+            assert journal.stat().st_size == length
+            assert digital(folder).tolist() == [1]
     with reopened(folder) as again:
         assert again.stored("bed-1") == {BOOT: [(0, 0)]}
+
+
+def test_a_disk_with_little_room_is_said_in_words(folder: Path) -> None:
+    with contextlib.closing(Recorder(folder, low_space_mb=10**9)) as recorder:
+        assert re.fullmatch(r"only \d+ MB are free", recorder.shortage())
+    with contextlib.closing(Recorder(folder, low_space_mb=1)) as recorder:
+        assert recorder.shortage() == ""
 
 
 def test_a_failed_sync_makes_its_batches_unwritten_and_spares_other_nodes(
     recorder: Recorder, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    put(recorder, a_batch(9, 9, [1]))
     recorder.write(a_batch(0, 0, [1]))
     recorder.write(a_batch(0, 0, [1], node="bed-2"))
     broken = os.stat(folder / "bed-1" / "0bedbeef_0000.dat").st_ino
@@ -489,15 +538,15 @@ def test_a_failed_sync_makes_its_batches_unwritten_and_spares_other_nodes(
         fdatasync(descriptor)
 
     monkeypatch.setattr(os, "fdatasync", failing)
-    assert recorder.sync(0.0) == {("bed-2", BOOT): [(0, 0)]}
+    assert recorder.sync(10.0) == {("bed-2", BOOT): [(0, 0)]}
     with pytest.raises(SyncError, match="input/output error") as raised:
-        recorder.sync(0.0)
+        recorder.sync(10.0)
     assert raised.value.unwritten == {("bed-1", BOOT): [(0, 0)]}
-    assert recorder.sync(1.0) == {}
-    monkeypatch.undo()
-    assert recorder.stored("bed-1") == {BOOT: []}
+    assert recorder.sync(11.0) == {}
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    assert recorder.stored("bed-1") == {BOOT: [(9, 9)]}
     recorder.write(a_batch(0, 0, [1]))
-    assert recorder.sync(10.0) == {("bed-1", BOOT): [(0, 0)]}
+    assert recorder.sync(20.0) == {("bed-1", BOOT): [(0, 0)]}
 
 
 def test_a_failed_sync_of_the_only_node_is_raised_at_once(
