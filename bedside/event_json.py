@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,22 @@ from bedside.events import (
     Beat,
     BeatScored,
     BedChanged,
+    BedState,
     CalibrationChanged,
     Event,
     FoundLate,
     Gap,
     Instance,
+    LimitsChanged,
     Priority,
     ScoreRequest,
+    Sound,
+    SoundPaused,
+    SuspensionChanged,
     Vitals,
     Wave,
 )
+from bedside.limits import Limits, Population
 
 
 def to_json(event: Event) -> dict[str, Any] | None:
@@ -77,6 +84,38 @@ def to_json(event: Event) -> dict[str, Any] | None:
             }
         case AlarmChanged():
             return {"event": "alarm"} | instance_json(event.instance)
+        case SuspensionChanged():
+            return {
+                "event": "suspension",
+                "at_s": _seconds(event.at_us),
+                "reason": event.reason,
+                "whole": event.whole,
+            }
+        case SoundPaused():
+            return {
+                "event": "sound-pause",
+                "at_s": _seconds(event.at_us),
+                "until_s": _seconds_or_none(event.until_us),
+                "user": event.user,
+            }
+        case LimitsChanged():
+            return {
+                "event": "limits",
+                "at_s": _seconds(event.at_us),
+                "population": event.population.value,
+                "limits": asdict(event.limits),
+                "disabled": list(event.disabled),
+                "relaxed": list(event.relaxed),
+                "user": event.user,
+            }
+        case Sound():
+            return {
+                "event": "sound",
+                "at_s": _seconds(event.at_us),
+                "priority": event.priority.value,
+                "id": event.instance_id,
+                "why": event.why,
+            }
         case FoundLate():
             return {
                 "event": "found-late",
@@ -99,6 +138,8 @@ def to_json(event: Event) -> dict[str, Any] | None:
                 "state": event.state.value,
                 "session": event.session,
                 "user": event.user,
+                "until_s": _seconds_or_none(event.until_us),
+                "prefix": event.prefix,
             }
         case ActionDone():
             return {
@@ -108,6 +149,7 @@ def to_json(event: Event) -> dict[str, Any] | None:
                 "user": event.user,
                 "done": event.done,
                 "reason": event.reason,
+                "needs_confirmation": event.needs_confirmation,
             }
 
 
@@ -120,8 +162,9 @@ def instance_json(instance: Instance) -> dict[str, Any]:
         "state": instance.state.value,
         "at_s": _seconds(instance.at_us),
         "onset_s": _seconds(instance.onset_us),
-        "active_s": None if instance.active_us is None else _seconds(instance.active_us),
-        "ended_s": None if instance.ended_us is None else _seconds(instance.ended_us),
+        "active_s": _seconds_or_none(instance.active_us),
+        "ended_s": _seconds_or_none(instance.ended_us),
+        "acknowledged_s": _seconds_or_none(instance.acknowledged_us),
         "acknowledged_by": instance.acknowledged_by,
         "text": instance.text,
         "value": _rounded(instance.value, 3),
@@ -129,31 +172,75 @@ def instance_json(instance: Instance) -> dict[str, Any]:
 
 
 def read_instance(content: Mapping[str, Any]) -> Instance:
-    """The alarm instance of `instance_json`. Raises KeyError or ValueError for what is none.
-
-    When it was acknowledged is not in there: its time is then that of the transition.
-    """
-    at_us = _microseconds(content["at_s"])
-    by = str(content["acknowledged_by"])
-    active_s, ended_s = content["active_s"], content["ended_s"]
+    """The alarm instance of `instance_json`, exactly. Raises KeyError or ValueError for none."""
     return Instance(
         instance_id=str(content["id"]),
         code=str(content["code"]),
         priority=Priority(content["priority"]),
         state=AlarmState(content["state"]),
-        onset_us=_microseconds(content["onset_s"]),
-        at_us=at_us,
+        onset_us=microseconds(content["onset_s"]),
+        at_us=microseconds(content["at_s"]),
         text=str(content["text"]),
         value=content["value"],
-        active_us=None if active_s is None else _microseconds(active_s),
-        ended_us=None if ended_s is None else _microseconds(ended_s),
-        acknowledged_us=at_us if by else None,
-        acknowledged_by=by,
+        active_us=microseconds_or_none(content["active_s"]),
+        ended_us=microseconds_or_none(content["ended_s"]),
+        acknowledged_us=microseconds_or_none(content["acknowledged_s"]),
+        acknowledged_by=str(content["acknowledged_by"]),
     )
 
 
-def _microseconds(time_s: float) -> int:
+def read_logged(
+    content: Mapping[str, Any],
+) -> AlarmChanged | SuspensionChanged | SoundPaused | LimitsChanged | BedChanged | None:
+    """The event of a row of the alarm log, exactly, or None for what changes no bed's alarms.
+
+    Raises KeyError or ValueError for a row that is not as `to_json` wrote it.
+    """
+    kind = content.get("event")
+    if kind == "alarm":
+        instance = read_instance(content)
+        return AlarmChanged(instance.at_us, instance)
+    if kind not in ("suspension", "sound-pause", "limits", "bed"):
+        return None
+    at_us = microseconds(content["at_s"])
+    match kind:
+        case "suspension":
+            return SuspensionChanged(at_us, str(content["reason"]), bool(content["whole"]))
+        case "sound-pause":
+            until_us = microseconds_or_none(content["until_s"])
+            return SoundPaused(at_us, until_us, str(content["user"]))
+        case "limits":
+            return LimitsChanged(
+                at_us,
+                Population(content["population"]),
+                Limits(**content["limits"]),
+                tuple(content["disabled"]),
+                tuple(content["relaxed"]),
+                str(content["user"]),
+            )
+        case _:
+            return BedChanged(
+                at_us,
+                BedState(content["state"]),
+                str(content["session"]),
+                str(content["user"]),
+                microseconds_or_none(content["until_s"]),
+                str(content["prefix"]),
+            )
+
+
+def microseconds(time_s: float) -> int:
+    """A time of these objects in µs."""
     return round(time_s * 1e6)
+
+
+def microseconds_or_none(time_s: float | None) -> int | None:
+    """The same where there may be none."""
+    return None if time_s is None else microseconds(time_s)
+
+
+def _seconds_or_none(time_us: int | None) -> float | None:
+    return None if time_us is None else _seconds(time_us)
 
 
 def _seconds(time_us: int) -> float:

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bedside.limits import Limits, Population
+
 Int16Array = NDArray[np.int16]
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
@@ -172,8 +174,15 @@ class Health:
 class Action:
     """Something an operator wants of a bed; `action_id` makes it happen at most once.
 
-    `name` is one of STATION.md's actions; `arguments` holds what it needs (`instance` for
-    `acknowledge`, `session` for `admit`, `seconds` for `calibrate`).
+    `name` is one of these, with what `arguments` may hold (a name with ? may be left out):
+
+    - `acknowledge`: `instance`, the id of an alarm;
+    - `pause-sound`: `seconds?` up to 120, 0 to end the pause; for all sounds of the station;
+    - `set-limit`: `population?` (a preset), `limits?` (`Limits`' names and values), `conditions?`
+      (a code and whether it is enabled), `confirmed?` after a `needs_confirmation`;
+    - `admit`: `population?`, and `session` from the station; also ends a standby;
+    - `standby`: `seconds?`; `discharge`;
+    - `calibrate`: `seconds?`, `retry?`.
     """
 
     at_us: int
@@ -343,6 +352,53 @@ class AlarmChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SuspensionChanged:
+    """Physiological conditions cannot be decided, and why; `reason` is empty when all can again.
+
+    `whole`: none of them can, else only those derived from beats.
+    """
+
+    at_us: int
+    reason: str
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SoundPaused:
+    """All sounds pause until `until_us`, or no longer where that is None; `user` did it, or what
+    broke through."""
+
+    at_us: int
+    until_us: int | None
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsChanged:
+    """The bed's limits and the conditions that are disabled, whole, as they are from now on.
+
+    `relaxed` says in words which lethal conditions alarm later than the population's preset.
+    """
+
+    at_us: int
+    population: Population
+    limits: Limits
+    disabled: tuple[str, ...]
+    relaxed: tuple[str, ...]
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A burst of the alarm sound is due: `why` is `new`, `repeat` or `reminder`."""
+
+    at_us: int
+    priority: Priority
+    instance_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class FoundLate:
     """A high finding in samples that came too late to alarm: logged and shown, never sounded.
 
@@ -367,23 +423,32 @@ class CalibrationChanged:
 
 @dataclass(frozen=True, slots=True)
 class BedChanged:
-    """The bed was admitted, put on standby or discharged."""
+    """The bed was admitted, put on standby (until `until_us`) or discharged.
+
+    `prefix` begins the ids of its alarm instances from now on.
+    """
 
     at_us: int
     state: BedState
     session: str
     user: str
+    until_us: int | None = None
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ActionDone:
-    """The answer to an action: done, or refused and why."""
+    """The answer to an action: done, or refused and why.
+
+    `needs_confirmation`: asked again with `confirmed`, it would be done.
+    """
 
     at_us: int
     action_id: str
     user: str
     done: bool
     reason: str = ""
+    needs_confirmation: bool = False
 
 
 Event = (
@@ -394,6 +459,10 @@ Event = (
     | Gap
     | Vitals
     | AlarmChanged
+    | SuspensionChanged
+    | SoundPaused
+    | LimitsChanged
+    | Sound
     | FoundLate
     | CalibrationChanged
     | BedChanged

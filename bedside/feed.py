@@ -33,10 +33,13 @@ from bedside.events import (
     FoundLate,
     Gap,
     Instance,
+    LimitsChanged,
     Priority,
+    SoundPaused,
     Vitals,
     Wave,
 )
+from bedside.limits import BOUNDS, Limits, Population
 
 RING_SAMPLES = 250 * 40
 """Samples kept for the screen's sweep: 40 s at 250 Hz."""
@@ -82,7 +85,13 @@ class LastBeat:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BedSnapshot:
-    """All that a screen shows of one bed but the trace. Unknown numbers are None, drawn `--`."""
+    """All that a screen shows of one bed but the trace. Unknown numbers are None, drawn `--`.
+
+    `relaxed` says in words which lethal conditions alarm later than the population's preset, and
+    `disabled` holds the codes of conditions that do not alarm at all: both are shown for as long
+    as they are. `sound_paused_s` and `standby_s` are the seconds left, None where nothing is
+    paused and nobody stands by.
+    """
 
     bed: str
     bed_state: BedState
@@ -90,8 +99,12 @@ class BedSnapshot:
     title: str
     synthetic: bool
     vitals: Vitals | None
-    high_bpm: float
-    low_bpm: float
+    population: Population
+    limits: Limits
+    disabled: tuple[str, ...]
+    relaxed: tuple[str, ...]
+    sound_paused_s: float | None
+    standby_s: float | None
     instances: tuple[Instance, ...]
     errors: tuple[float, ...]
     abnormal: tuple[bool, ...]
@@ -104,6 +117,16 @@ class BedSnapshot:
     links: tuple[LinkState, ...]
     wall_us: int
     age_s: float
+
+    @property
+    def high_bpm(self) -> float:
+        """The heart rate above which the bed alarms."""
+        return self.limits.tachy_bpm
+
+    @property
+    def low_bpm(self) -> float:
+        """The heart rate below which the bed alarms."""
+        return self.limits.brady_bpm
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,7 +205,7 @@ class WaveRing:
 class Picture:
     """One bed as its events have painted it; the station writes it, faces take snapshots."""
 
-    def __init__(self, bed: str, title: str = "", limits_bpm: tuple[float, float] = (50, 120)):
+    def __init__(self, bed: str, title: str = "", limits: Limits | None = None):
         self.ring = WaveRing()
         self._lock = threading.Lock()
         self._instances: dict[str, Instance] = {}
@@ -191,6 +214,8 @@ class Picture:
         self._log: deque[LogLine] = deque(maxlen=LOG_LINES)
         self._lines = 0
         self._heard_at_us = 0
+        self._sound_paused_until_us: int | None = None
+        self._standby_until_us: int | None = None
         self._snapshot = BedSnapshot(
             bed=bed,
             bed_state=BedState.DISCHARGED,
@@ -198,8 +223,12 @@ class Picture:
             title=title,
             synthetic=False,
             vitals=None,
-            high_bpm=limits_bpm[1],
-            low_bpm=limits_bpm[0],
+            population=Population.ADULT,
+            limits=limits or Limits(),
+            disabled=(),
+            relaxed=(),
+            sound_paused_s=None,
+            standby_s=None,
             instances=(),
             errors=(),
             abnormal=(),
@@ -249,7 +278,13 @@ class Picture:
         """The picture at a moment, with its age: the time since the last sample arrived."""
         with self._lock:
             age_s = (at_us - self._heard_at_us) / 1e6 if self._heard_at_us else float("inf")
-            return replace(self._snapshot, wall_us=wall_us, age_s=age_s)
+            return replace(
+                self._snapshot,
+                wall_us=wall_us,
+                age_s=age_s,
+                sound_paused_s=_left_s(self._sound_paused_until_us, at_us),
+                standby_s=_left_s(self._standby_until_us, at_us),
+            )
 
     def _painted(self, event: Event, wall_us: int) -> BedSnapshot:
         before = self._snapshot
@@ -294,6 +329,23 @@ class Picture:
                         instance.instance_id,
                     )
                 return replace(before, instances=_by_urgency(self._instances), log=tuple(self._log))
+            case SoundPaused():
+                self._sound_paused_until_us = event.until_us
+                words = "sound on again" if event.until_us is None else "sound paused"
+                self._write(wall_us, "", f"{words} by {event.user}", "", "")
+                return replace(before, log=tuple(self._log))
+            case LimitsChanged():
+                words = _limits_words(before, event)
+                if words:
+                    self._write(wall_us, "", words, "", "")
+                return replace(
+                    before,
+                    population=event.population,
+                    limits=event.limits,
+                    disabled=event.disabled,
+                    relaxed=event.relaxed,
+                    log=tuple(self._log),
+                )
             case FoundLate():
                 self._write(event.found_wall_us or wall_us, "", f"found late: {event.text}", "", "")
                 return replace(before, log=tuple(self._log))
@@ -309,6 +361,7 @@ class Picture:
                 )
             case BedChanged():
                 self._write(wall_us, "", f"{event.state.value} by {event.user}", "", "")
+                self._standby_until_us = event.until_us
                 self._errors.clear()
                 self._instances.clear()
                 return replace(
@@ -382,6 +435,25 @@ class LocalFeed:
         while self._results:
             answers.append(self._results.popleft())
         return answers
+
+
+def _left_s(until_us: int | None, at_us: int) -> float | None:
+    return None if until_us is None else max(0.0, (until_us - at_us) / 1e6)
+
+
+def _limits_words(before: BedSnapshot, event: LimitsChanged) -> str:
+    """What of the limits is other than before, in one line."""
+    if event.population is not before.population:
+        said = [f"limits of {event.population.value}"]
+    else:
+        said = [
+            f"{name} {getattr(event.limits, name):g}"
+            for name in BOUNDS
+            if getattr(event.limits, name) != getattr(before.limits, name)
+        ]
+    said += [f"{code} disabled" for code in event.disabled if code not in before.disabled]
+    said += [f"{code} enabled" for code in before.disabled if code not in event.disabled]
+    return f"{', '.join(said)} by {event.user}" if said else ""
 
 
 def _shown(instance: Instance) -> bool:

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from bedside.alarms import engine
+from bedside.alarms.bed_alarms import BROKER_AWAY, BedAlarms, read_population
+from bedside.alarms.engine import EngineState
 from bedside.anomaly.baseline import CALIBRATION_S, Baseline
 from bedside.anomaly.scoring import BeatScoring, ModelFacts
 from bedside.ecg.chain import ChainBeat, SignalChain
@@ -21,7 +22,6 @@ from bedside.events import (
     WINDOW_RATE_HZ,
     Action,
     ActionDone,
-    AlarmChanged,
     Batch,
     Beat,
     BeatClass,
@@ -33,14 +33,14 @@ from bedside.events import (
     Gap,
     Health,
     Input,
-    Instance,
+    LimitsChanged,
     Observation,
     Scores,
     Tick,
     Vitals,
     Wave,
 )
-from bedside.limits import Limits
+from bedside.limits import Limits, Population
 
 SHOWN_GAP_S = 10.0
 """The longest hole that a gap leaves in the positions of the trace."""
@@ -67,32 +67,43 @@ class Monitor:
         session: str = "",
         baseline: Baseline | None = None,
         run: str = "",
-        latched: tuple[Instance, ...] = (),
+        alarms: EngineState | None = None,
     ) -> None:
         """A bed as it was left: discharged and unknown, or with its patient and baseline.
 
-        `run` makes the ids of alarm instances differ between two runs within one session.
-        `latched` are the high alarms of an earlier run that nobody has acknowledged.
+        `limits` are the station's for an adult. `run` makes the ids of alarm instances differ
+        between two runs within one session. `alarms` are what an earlier run left: the patient's
+        own limits, and the high alarms that nobody has acknowledged.
         """
         self.bed = bed
         self.state = state
         self.session = session
         self._model = model
-        self._limits = limits or Limits()
         self._run = run
-        self._engine = engine.EngineState(
-            prefix=_prefix(session, run), instances=latched, limits=self._limits
-        )
-        self._chain = SignalChain(self._limits)
-        self._scoring = BeatScoring(bed, session, model, self._limits, baseline)
+        adult = limits or Limits()
+        left = replace(alarms or EngineState(limits=adult), prefix=_prefix(session, run), number=0)
+        self._alarms = BedAlarms(left, adult, armed=state is BedState.ADMITTED)
+        self._chain = SignalChain(left.limits)
+        self._scoring = BeatScoring(bed, session, model, left.limits, baseline)
         self._batch: Batch | None = None
         self._heard_us: int | None = None
         self._broker_ok = True
+        self._clock_unset_us: int | None = None
         self._standby_until_us = 0
         self._running = False
         self._saturated_samples = 0
         self._ectopics_us: list[int] = []
+        self._judged_to = 0
         self._vitals = Vitals(0, None, None, None)
+
+    @property
+    def alarms(self) -> EngineState:
+        """The alarms, limits and disabled conditions of the bed."""
+        return self._alarms.state
+
+    def begun(self, user: str, at_us: int) -> list[Event]:
+        """How the bed stands, for a log that begins or goes on after a restart."""
+        return [self._changed(user, at_us), self._alarms.described(user, at_us)]
 
     def step(self, happened: Input) -> list[Event]:
         """One input in order of `at_us`; the events that follow from it, in order."""
@@ -105,6 +116,9 @@ class Monitor:
                 return self._on_scores(happened)
             case Health(subject="broker", ok=ok):
                 self._broker_ok = ok
+                return []
+            case Health(subject="clock", ok=ok, at_us=at_us):
+                self._clock_unset_us = None if ok else at_us
                 return []
             case Health():
                 return []
@@ -155,23 +169,23 @@ class Monitor:
         reason = self._unusable(batch)
         if reason or rate_changed:
             events += self._pause_analysis(batch.at_us)
-        events += self._suspend(reason, batch.at_us)
-        events += self._observe(
+        events += self._alarms.suspend(reason, batch.at_us)
+        events += self._alarms.observe(
             Observation("lead-off", bool(batch.flags & LEAD_OFF), batch.at_us, _electrode(batch)),
             batch.at_us,
         )
-        events += self._observe(Observation("node-silent", False, batch.at_us), batch.at_us)
+        events += self._alarms.observe(Observation("node-silent", False, batch.at_us), batch.at_us)
         if reason:
             events.append(self._blank(batch))
         else:
             events += self._analyse(batch)
-        events += self._scoring.advance(batch.at_us, batch.wall_us)
-        events += self._show(batch.at_us)
+        events += self._advance(batch.at_us, batch.wall_us)
         return events
 
     def _analyse(self, batch: Batch) -> list[Event]:
         if not self._running:
             self._chain.restart(self._chain.position, batch.first_sample, batch.rate_hz)
+            self._judged_to = 0
             self._running = True
         output = self._chain.process(batch.millivolts())
         events: list[Event] = [
@@ -184,8 +198,9 @@ class Monitor:
             )
         ]
         events += self._beats(output.beats, batch.at_us)
+        events += self._judge(batch.at_us)
         for finding in output.findings:
-            events += self._observe(
+            events += self._alarms.observe(
                 Observation(
                     finding.code,
                     finding.present,
@@ -196,6 +211,20 @@ class Monitor:
                 batch.at_us,
             )
         return events
+
+    def _judge(self, at_us: int) -> list[Event]:
+        """The seconds whose signal quality has become known, each to the alarms."""
+        quality = self._chain.quality
+        if quality is None or quality.position < self._judged_to:
+            return []
+        second = int(WINDOW_RATE_HZ)
+        events: list[Event] = []
+        for start in range(self._judged_to, quality.position + 1, second):
+            ago_us = (quality.position - start) // second * 1_000_000
+            start_us = at_us - ago_us - 1_000_000
+            events += self._alarms.second(quality.is_artefact, start_us, at_us)
+        self._judged_to = quality.position + second
+        return events + self._alarms.suspend("", at_us)
 
     def _beats(self, beats: list[ChainBeat], at_us: int) -> list[Event]:
         events: list[Event] = []
@@ -260,40 +289,39 @@ class Monitor:
             return "signal saturated"
         return ""
 
-    # ── alarms ────────────────────────────────────────────────────────────────────────────────
-
-    def _observe(self, seen: Observation, at_us: int) -> list[Event]:
-        if self.state is not BedState.ADMITTED:
-            return []
-        self._engine, changes = engine.observe(self._engine, seen, at_us)
-        return _changed(changes, at_us)
-
-    def _suspend(self, reason: str, at_us: int) -> list[Event]:
-        self._engine, changes = engine.suspend(self._engine, reason, at_us)
-        return _changed(changes, at_us)
+    # ── time ──────────────────────────────────────────────────────────────────────────────────
 
     def _on_tick(self, tick: Tick) -> list[Event]:
         if self._heard_us is None:
             self._heard_us = tick.at_us
         events: list[Event] = []
         silent_us = tick.at_us - self._heard_us
-        if silent_us >= self._limits.node_silent_s * 1e6:
-            events += self._suspend("node silent" if self._broker_ok else "broker away", tick.at_us)
+        if silent_us >= self._alarms.limits.node_silent_s * 1e6:
+            reason = "node silent" if self._broker_ok else BROKER_AWAY
+            events += self._alarms.suspend(reason, tick.at_us)
             if self._broker_ok:
-                events += self._observe(
+                events += self._alarms.observe(
                     Observation("node-silent", True, self._heard_us, "node silent"), tick.at_us
                 )
         if self.state is BedState.STANDBY and tick.at_us >= self._standby_until_us:
             events += self._rearm("the end of standby", tick.at_us)
-        self._engine, changes = engine.tick(self._engine, tick.at_us)
-        events += _changed(changes, tick.at_us)
-        events += self._scoring.advance(tick.at_us, self._wall_us(tick.at_us))
-        events += self._show(tick.at_us)
-        return events
+        return events + self._advance(tick.at_us, self._wall_us(tick.at_us))
+
+    def _advance(self, at_us: int, wall_us: int) -> list[Event]:
+        since_us = self._clock_unset_us
+        clock = Observation(
+            "clock-unsynced", since_us is not None, since_us or at_us, "the node's clock is not set"
+        )
+        return [
+            *self._alarms.observe(clock, at_us),
+            *self._alarms.advance(at_us),
+            *self._scoring.advance(at_us, wall_us),
+            *self._show(at_us),
+        ]
 
     def _show(self, at_us: int) -> list[Event]:
         """The numerals, when they changed."""
-        suspended = self._engine.suspended
+        suspended = self._alarms.state.suspended
         quality = self._chain.quality
         horizon_us = at_us - round(ECTOPIC_WINDOW_S * 1e6)
         self._ectopics_us = [time_us for time_us in self._ectopics_us if time_us > horizon_us]
@@ -316,7 +344,7 @@ class Monitor:
     def _on_scores(self, scores: Scores) -> list[Event]:
         events, seen = self._scoring.answer(scores)
         for observation in seen:
-            events += self._observe(observation, scores.at_us)
+            events += self._alarms.observe(observation, scores.at_us)
         return events
 
     # ── operator actions ──────────────────────────────────────────────────────────────────────
@@ -324,56 +352,77 @@ class Monitor:
     def _on_action(self, action: Action) -> list[Event]:
         arguments = action.arguments
         events: list[Event] = []
-        refusal = ""
+        refusal, needs_confirmation = "", False
         seconds = _seconds(arguments)
         match action.name:
             case "acknowledge":
-                self._engine, changes, refusal = engine.acknowledge(
-                    self._engine, str(arguments.get("instance", "")), action.user, action.at_us
-                )
-                events += _changed(changes, action.at_us)
-            case "standby" if self.state is not BedState.ADMITTED:
+                events, refusal = self._alarms.acknowledge(action)
+            case "pause-sound":
+                events, refusal = self._alarms.pause_sound(action)
+            case "set-limit" | "standby" | "calibrate" if self.state is BedState.DISCHARGED:
                 refusal = f"bed {self.bed} has no patient: admit first"
+            case "set-limit":
+                events, refusal, needs_confirmation = self._alarms.set_limit(action)
+                self._apply_limits(events)
             case "standby" | "calibrate" if seconds is None:
                 refusal = f"{arguments.get('seconds')!r} is no length: give seconds"
             case "standby":
                 self._standby_until_us = action.at_us + round((seconds or STANDBY_S) * 1e6)
-                events += self._set_state(BedState.STANDBY, action.user, action.at_us)
+                events = self._set_state(BedState.STANDBY, action.user, action.at_us)
             case "admit" if self.state is BedState.STANDBY:
-                events += self._rearm(action.user, action.at_us)
+                events = self._rearm(action.user, action.at_us)
             case "admit" if self.state is BedState.ADMITTED:
                 refusal = f"bed {self.bed} has a patient: discharge first"
             case "admit":
-                events += self._begin_session(BedState.ADMITTED, action)
+                try:
+                    events = self._begin_session(
+                        BedState.ADMITTED, action, read_population(arguments)
+                    )
+                except ValueError as error:
+                    refusal = str(error)
             case "discharge" if self.state is BedState.DISCHARGED:
                 refusal = f"bed {self.bed} has no patient"
             case "discharge":
-                events += self._begin_session(BedState.DISCHARGED, action)
-            case "calibrate" if self.state is not BedState.ADMITTED:
-                refusal = f"bed {self.bed} has no patient: admit first"
+                events = self._begin_session(BedState.DISCHARGED, action, Population.ADULT)
+            case "calibrate" if self.state is BedState.STANDBY:
+                refusal = f"bed {self.bed} stands by: admit first"
             case "calibrate" if self._scoring.calibrating:
                 refusal = f"bed {self.bed} is being calibrated already"
             case "calibrate":
-                events += self._scoring.calibrate(
+                events = self._scoring.calibrate(
                     seconds or CALIBRATION_S,
                     bool(arguments.get("retry", False)),
                     action.at_us,
                 )
             case _:
                 refusal = f"this station knows no action {action.name}"
-        events.append(ActionDone(action.at_us, action.action_id, action.user, not refusal, refusal))
-        return events
+        return [
+            *events,
+            ActionDone(
+                action.at_us,
+                action.action_id,
+                action.user,
+                not refusal,
+                refusal,
+                needs_confirmation,
+            ),
+        ]
 
-    def _begin_session(self, state: BedState, action: Action) -> list[Event]:
+    def _begin_session(
+        self, state: BedState, action: Action, population: Population
+    ) -> list[Event]:
         """The bed changes hands: the next patient inherits nothing."""
         admitted = state is BedState.ADMITTED
         self.session = str(action.arguments.get("session", "")) if admitted else ""
-        self._engine = replace(self._engine, prefix=_prefix(self.session, self._run), number=0)
         self._heard_us = action.at_us
         events = self._pause_analysis(action.at_us)
-        self._scoring = BeatScoring(self.bed, self.session, self._model, self._limits)
+        events += self._alarms.close(admitted, action.at_us)
+        limits = self._alarms.begin_session(
+            _prefix(self.session, self._run), population, action.user, action.at_us
+        )
+        self._scoring = BeatScoring(self.bed, self.session, self._model, self._alarms.limits)
         self._forget_rhythm()
-        return events + self._set_state(state, action.user, action.at_us)
+        return [*events, *self._set_state(state, action.user, action.at_us), limits]
 
     def _rearm(self, user: str, at_us: int) -> list[Event]:
         """Standby is over: what is wrong with the heart now is to alarm anew."""
@@ -383,15 +432,28 @@ class Monitor:
 
     def _forget_rhythm(self) -> None:
         position = self._chain.position
-        self._chain = SignalChain(self._limits)
+        self._chain = SignalChain(self._alarms.limits)
         self._chain.position = position
         self._ectopics_us = []
 
+    def _apply_limits(self, events: list[Event]) -> None:
+        if any(isinstance(event, LimitsChanged) for event in events):
+            self._chain.rhythm.limits = self._alarms.limits
+            self._scoring.set_limits(self._alarms.limits)
+
     def _set_state(self, state: BedState, user: str, at_us: int) -> list[Event]:
         """Every alarm ends with the state it belonged to."""
-        self._engine, changes = engine.close(self._engine, at_us)
         self.state = state
-        return [*_changed(changes, at_us), BedChanged(at_us, state, self.session, user)]
+        return [
+            *self._alarms.close(state is BedState.ADMITTED, at_us),
+            self._changed(user, at_us),
+        ]
+
+    def _changed(self, user: str, at_us: int) -> BedChanged:
+        until_us = self._standby_until_us if self.state is BedState.STANDBY else None
+        return BedChanged(
+            at_us, self.state, self.session, user, until_us, self._alarms.state.prefix
+        )
 
 
 def _seconds(arguments: Mapping[str, Any]) -> float | None:
@@ -405,10 +467,6 @@ def _seconds(arguments: Mapping[str, Any]) -> float | None:
 
 def _prefix(session: str, run: str) -> str:
     return f"{session[:6]}{run}-" if session else ""
-
-
-def _changed(changes: tuple[Instance, ...], at_us: int) -> list[Event]:
-    return [AlarmChanged(at_us, instance) for instance in changes]
 
 
 def _electrode(batch: Batch) -> str:

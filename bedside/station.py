@@ -12,11 +12,12 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from bedside import station_topics
+from bedside import __version__, station_topics
 from bedside.alarms.log import AlarmLog
+from bedside.alarms.replay import replay
 from bedside.anomaly.autoencoder import Autoencoder
 from bedside.anomaly.baseline import Baseline, BaselineError
 from bedside.anomaly.scoring import ModelFacts
@@ -25,18 +26,14 @@ from bedside.delivery.delivery import DeliveryStep
 from bedside.delivery.transport import Transport
 from bedside.dispatch import Dispatch
 from bedside.errors import BedsideError, RecordError
-from bedside.event_json import instance_json, read_instance
 from bedside.events import (
     Action,
     ActionDone,
-    AlarmState,
     Batch,
     BedState,
     Event,
     Health,
     Input,
-    Instance,
-    Priority,
     ScoreRequest,
     Scores,
 )
@@ -144,6 +141,7 @@ class Station:
             settings.limits.delivery_failing_s / speed,
         )
         self._stopping = False
+        self._started = False
         self._unlogged: deque[LogEntry] = deque(maxlen=UNLOGGED_ROWS)
         self._troubles = 0
         self._last_trouble_us: int | None = None
@@ -154,7 +152,7 @@ class Station:
             Ports(
                 score=lambda bed, request: self._scorer.put((bed, request)),
                 record=self._disk.put,
-                log=self._disk.put,
+                log=self._log,
                 keep=lambda bed, content: self._disk.put(_Kept(bed, content)),
                 alert=self._dispatch.put,
                 follow=self._dispatch.follow,
@@ -168,9 +166,12 @@ class Station:
         )
         self._link = self._make_link()
         self._open_known_beds()
+        # In one transaction: a kill in between leaves the log as the earlier run left it.
+        self._write_log()
 
     def start(self) -> None:
         """Start every thread and the link to the broker."""
+        self._started = True
         for worker in (self._analysis, self._scorer, self._disk):
             worker.start()
         self._dispatch.start()
@@ -288,6 +289,8 @@ class Station:
         )
 
     def _open_known_beds(self) -> None:
+        logged = self._alarm_log.of_last_run()
+        self._log(LogEntry("start", {"version": __version__, "bed": ""}, self.wall_us(), 0))
         for path in sorted(self._beds_folder.glob("*.json")):
             name = path.stem
             if not self.ward.serves(name):
@@ -303,33 +306,15 @@ class Station:
                 except BaselineError as error:
                     _log.warning("%s", error)
                     baseline = None
+            left = replay(row.payload for row in logged.get(name, ()))
+            same = kept is not None and kept.session == left.session
             self.ward.open_bed(
-                name, kept, self._recorder.stored(name), baseline, latched=self._latched(name)
+                name,
+                kept,
+                self._recorder.stored(name),
+                baseline,
+                alarms=left.alarms if same else None,
             )
-
-    def _latched(self, bed: str) -> tuple[Instance, ...]:
-        """High alarms of an earlier run that nobody acknowledged; the others end in the log.
-
-        Whether their cause lasts nobody knows: if it does, it alarms anew.
-        """
-        latched = []
-        for row in self._alarm_log.open_instances(bed):
-            instance = read_instance(row.payload)
-            ended = replace(
-                instance,
-                state=AlarmState.ENDED,
-                onset_us=0,
-                at_us=0,
-                active_us=0,
-                ended_us=0,
-                text=f"{instance.text} (before the restart)",
-            )
-            if instance.priority is Priority.HIGH and instance.acknowledged_us is None:
-                latched.append(ended)
-            if row.payload["ended_s"] is None:
-                content = instance_json(ended) | {"bed": bed}
-                self._alarm_log.append("alarm", content, self.wall_us(), 0)
-        return tuple(latched)
 
     # ── the broker's thread ───────────────────────────────────────────────────────────────────
 
@@ -448,11 +433,22 @@ class Station:
             case _Kept():
                 bed_file.save(self._beds_folder / f"{item.bed}.json", item.content)
 
+    def _log(self, entry: LogEntry) -> bool:
+        """Take a row for the alarm log; before the start it waits for the others of that time."""
+        if self._started:
+            return self._disk.put(entry)
+        self._unlogged.append(entry)
+        return True
+
     def _write_log(self) -> None:
         """Append what is not in the alarm log yet, in order; what fails is tried again."""
-        while self._unlogged:
-            row = self._unlogged[0]
-            self._alarm_log.append(row.kind, row.content, row.wall_us, row.at_us)
+        waiting = list(self._unlogged)
+        if not waiting:
+            return
+        self._alarm_log.append_all(
+            (row.kind, row.content, row.wall_us, row.at_us) for row in waiting
+        )
+        for _ in waiting:
             self._unlogged.popleft()
 
     def _sync(self) -> None:

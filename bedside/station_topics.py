@@ -9,6 +9,7 @@ import json
 import re
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from bedside.delivery.delivery import DeliveryStep
@@ -98,6 +99,12 @@ def bed_json(snapshot: BedSnapshot) -> dict[str, Any]:
         "heart_rate_bpm": None if vitals is None else vitals.heart_rate_bpm,
         "quality": None if vitals is None else vitals.quality,
         "suspended": "" if vitals is None else vitals.suspended,
+        "population": snapshot.population.value,
+        "limits": asdict(snapshot.limits),
+        "disabled": list(snapshot.disabled),
+        "relaxed": list(snapshot.relaxed),
+        "sound_paused_s": snapshot.sound_paused_s,
+        "standby_s": snapshot.standby_s,
         "alarms": [instance_json(instance) for instance in snapshot.instances],
     }
 
@@ -137,6 +144,7 @@ def result_payload(done: ActionDone) -> bytes:
         "id": done.action_id,
         "done": done.done,
         "reason": done.reason,
+        "needs_confirmation": done.needs_confirmation,
     }
     return json.dumps(content).encode()
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bedside import station_topics
+from bedside.alarms.engine import PAUSE_S, EngineState, restarted
 from bedside.alarms.notification import Notifications
 from bedside.alarms.surroundings import Surroundings
 from bedside.anomaly.baseline import Baseline
@@ -37,7 +38,10 @@ from bedside.events import (
     Health,
     Input,
     Instance,
+    LimitsChanged,
     ScoreRequest,
+    SoundPaused,
+    SuspensionChanged,
     Tick,
     Wave,
 )
@@ -53,6 +57,9 @@ from bedside.settings import Settings
 Answer = Callable[[ActionDone], None]
 SequenceRanges = Mapping[tuple[str, int], list[tuple[int, int]]]
 """(node, boot id) → first and last sequence numbers."""
+
+_LOGGED = {SuspensionChanged: "suspension", SoundPaused: "sound", LimitsChanged: "limits"}
+_SHOWN_AT_ONCE = AlarmChanged | BedChanged | CalibrationChanged | LimitsChanged | SoundPaused
 
 NODE_SILENT_S = 3.0
 REMEMBERED_ACTIONS = 1000
@@ -134,16 +141,17 @@ class Ward:
         stored: Mapping[int, list[tuple[int, int]]] | None = None,
         baseline: Baseline | None = None,
         user: str = "the station, as it was before",
-        latched: tuple[Instance, ...] = (),
+        alarms: EngineState | None = None,
     ) -> None:
-        """A bed as it was left: its patient, what its recording holds, and its baseline.
+        """A bed as it was left: its patient, what its recording holds, baseline and alarms.
 
-        `user` stands in the log as who admitted the patient.
+        `user` stands in the log as who admitted the patient; of `alarms`, as they were when an
+        earlier run ended, what is latched and the limits are taken over.
         """
         state = BedState.DISCHARGED if kept is None else kept.state
         session = "" if kept is None else kept.session
         limits = self._settings.limits
-        latched = () if state is BedState.DISCHARGED else latched
+        left, changes = restarted(alarms or EngineState(limits=limits))
         monitor = Monitor(
             name,
             self._model,
@@ -152,16 +160,16 @@ class Ward:
             session=session,
             baseline=baseline,
             run=self._run,
-            latched=latched,
+            alarms=left,
         )
-        picture = Picture(name, self._titles.get(name, ""), (limits.brady_bpm, limits.tachy_bpm))
+        picture = Picture(name, self._titles.get(name, ""), limits)
         late = LateReview(name, self._model, limits)
         bed = _Bed(monitor, Stream(name, stored or {}), picture, late, session=session)
         self._beds[name] = bed
         self.pictures[name] = picture
         if state is not BedState.DISCHARGED:
-            picture.apply(BedChanged(0, state, session, user), self._ports.wall_us())
-        for instance in (*latched, *self._surroundings.instances):
+            self._emit(name, [*monitor.begun(user, self._ports.now_us()), *changes])
+        for instance in self._surroundings.instances:
             picture.apply(AlarmChanged(instance.at_us, instance), self._ports.wall_us())
         self._calibrated(bed, baseline)
 
@@ -266,23 +274,43 @@ class Ward:
         self._emit(name, self._beds[name].monitor.step(happened))
 
     def _act(self, name: str, action: Action, answer: Answer | None) -> None:
-        events: list[Event]
         if action.action_id in self._done:
-            events = [_refused(action, "this action was done already")]
+            done = _refused(action, "this action was done already")
         elif action.name == "test-alert":
-            events = [self._test_alert(name, action)]
+            done = self._test_alert(name, action)
+        elif action.name == "pause-sound":
+            done = self._pause_sound(name, action)
         elif self._surroundings.knows(str(action.arguments.get("instance", ""))):
-            events = self._surroundings.step(action)
-            name = ""
+            events, refusal = self._surroundings.acknowledge(action)
+            self._emit("", events)
+            done = _refused(action, refusal) if refusal else _done(action)
         elif name not in self._beds:
-            events = [_refused(action, f"this station has no bed {name}")]
+            done = _refused(action, f"this station has no bed {name}")
         else:
-            events = self._beds[name].monitor.step(action)
+            *events, last = self._beds[name].monitor.step(action)
+            self._emit(name, events)
+            assert isinstance(last, ActionDone)
+            done = last
         self._done.append(action.action_id)
-        self._emit(name, events)
-        for event in events:
-            if isinstance(event, ActionDone) and answer is not None:
-                answer(event)
+        self._emit(name if name in self._beds else "", [done])
+        if answer is not None:
+            answer(done)
+
+    def _pause_sound(self, name: str, action: Action) -> ActionDone:
+        """All sounds of the station pause: one loudspeaker serves every bed."""
+        if name not in self._beds:
+            return _refused(action, f"this station has no bed {name}")
+        answers: list[ActionDone] = []
+        for bed in self._beds:
+            *events, done = self._beds[bed].monitor.step(action)
+            self._emit(bed, events)
+            assert isinstance(done, ActionDone)
+            answers.append(done)
+        if any(done.done for done in answers):
+            seconds = float(action.arguments.get("seconds", PAUSE_S))
+            self._emit("", self._surroundings.pause_sound(seconds, action.user, action.at_us))
+            return _done(action)
+        return answers[0]
 
     def _emit(self, name: str, events: list[Event]) -> None:
         """Everything that follows from an event; the station's own go into every picture."""
@@ -302,14 +330,14 @@ class Ward:
                     self._alarm_changed(name, instance, wall_us)
                 case FoundLate():
                     self._log("found-late", name, event, wall_us)
+                case SuspensionChanged() | SoundPaused() | LimitsChanged():
+                    self._log(_LOGGED[type(event)], name, event, wall_us)
                 case BedChanged() | CalibrationChanged() if bed is not None:
                     self._bed_changed(name, bed, event, wall_us)
                 case _:
                     pass
             self._ports.show(name, event, wall_us)
-            if bed is not None and isinstance(
-                event, AlarmChanged | BedChanged | CalibrationChanged
-            ):
+            if bed is not None and isinstance(event, _SHOWN_AT_ONCE):
                 self._publish_bed(name, bed)
             if bed is not None and not isinstance(event, Wave | Beat | ScoreRequest):
                 self._publish_event(name, bed, event, wall_us)
@@ -382,7 +410,7 @@ class Ward:
         alert = test_alert(test_id(action.action_id), bed, self._ports.wall_us(), contact)
         if not self._ports.alert(alert):
             return _refused(action, "too many alerts wait")
-        return ActionDone(action.at_us, action.action_id, action.user, True)
+        return _done(action)
 
     # ── what screens elsewhere hear ───────────────────────────────────────────────────────────
 
@@ -419,6 +447,10 @@ class Ward:
                 else LinkState(name, health.ok, health.detail)
             )
         return tuple(links)
+
+
+def _done(action: Action) -> ActionDone:
+    return ActionDone(action.at_us, action.action_id, action.user, True)
 
 
 def _refused(action: Action, reason: str) -> ActionDone:

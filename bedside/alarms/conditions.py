@@ -12,25 +12,39 @@ from dataclasses import dataclass
 from bedside.events import Priority
 from bedside.limits import Limits
 
+CLOCK_UNSET_S = 8.0
+"""A node asks for the time when it starts; so long it may take before that is worth an alarm."""
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One row of the table. `delay` names the limit that counts from the onset to active."""
+    """One row of the table.
+
+    `delay` names the limit that counts from the onset to active, or is a number of seconds.
+    `waveform`: decided on the signal itself, so that a poor one alone does not suspend it.
+    """
 
     code: str
     priority: Priority
     title: str
     technical: bool = False
-    delay: str = ""
+    delay: str | float = 0.0
+    waveform: bool = False
 
     def delay_s(self, limits: Limits) -> float:
         """Seconds of the input's time for which a cause lasts before it alarms."""
-        return float(getattr(limits, self.delay)) if self.delay else 0.0
+        delay = self.delay
+        return delay if isinstance(delay, float) else float(getattr(limits, delay))
+
+    @property
+    def lethal(self) -> bool:
+        """Whether the heart may be about to stop: disabling it needs a confirmation."""
+        return self.priority is Priority.HIGH and not self.technical
 
 
 _TABLE = (
-    Condition("asystole", Priority.HIGH, "asystole"),
-    Condition("vf", Priority.HIGH, "ventricular fibrillation"),
+    Condition("asystole", Priority.HIGH, "asystole", waveform=True),
+    Condition("vf", Priority.HIGH, "ventricular fibrillation", waveform=True),
     Condition("vt", Priority.HIGH, "ventricular tachycardia"),
     Condition("extreme-tachy", Priority.HIGH, "extreme tachycardia"),
     Condition("extreme-brady", Priority.HIGH, "extreme bradycardia"),
@@ -62,7 +76,7 @@ _TABLE = (
     ),
     Condition("storage-failing", Priority.LOW, "recording failing", technical=True),
     Condition("sound-failing", Priority.LOW, "no alarm sound", technical=True),
-    Condition("clock-unsynced", Priority.LOW, "clock not set", technical=True),
+    Condition("clock-unsynced", Priority.LOW, "clock not set", technical=True, delay=CLOCK_UNSET_S),
 )
 
 CONDITIONS: dict[str, Condition] = {condition.code: condition for condition in _TABLE}

@@ -12,14 +12,13 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bedside.errors import BedsideError
-from bedside.events import BedState, Priority
 
 BEFORE_THE_FIRST = "0" * 64
 """The hash that the first row holds as that of the row before it."""
@@ -34,6 +33,7 @@ CREATE TABLE IF NOT EXISTS rows (
     previous TEXT NOT NULL,
     hash TEXT NOT NULL
 ) STRICT;
+CREATE INDEX IF NOT EXISTS rows_of_kind ON rows (kind, number);
 CREATE INDEX IF NOT EXISTS rows_of_bed ON rows (json_extract(payload, '$.bed'), number);
 CREATE TRIGGER IF NOT EXISTS rows_stay BEFORE DELETE ON rows
     BEGIN SELECT RAISE(ABORT, 'the alarm log is append-only'); END;
@@ -105,20 +105,34 @@ class AlarmLog:
         `payload` is a JSON object; `bed` in it names the bed. Raises `BedsideError` when the disk
         refuses, ValueError when the payload is no JSON (NaN included).
         """
-        text = _canonical(payload)
+        return self.append_all([(kind, payload, wall_us, at_us)])[0]
+
+    def append_all(
+        self, entries: Iterable[tuple[str, Mapping[str, Any], int, int]]
+    ) -> list[LogRow]:
+        """Add rows of (kind, payload, wall_us, at_us): all of them are on disk, or none is."""
+        texts = [
+            (kind, canonical(payload), wall_us, at_us) for kind, payload, wall_us, at_us in entries
+        ]
+        rows = []
         with self._lock, self._faults_in_words(), self._transaction():
             last = self._database.execute(
                 "SELECT hash FROM rows ORDER BY number DESC LIMIT 1"
             ).fetchone()
             previous = last[0] if last else BEFORE_THE_FIRST
-            row_hash = _hash(previous, kind, text, wall_us, at_us)
-            cursor = self._database.execute(
-                "INSERT INTO rows (kind, payload, wall_us, at_us, previous, hash)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (kind, text, wall_us, at_us, previous, row_hash),
-            )
-        assert cursor.lastrowid is not None
-        return LogRow(cursor.lastrowid, kind, json.loads(text), wall_us, at_us, row_hash)
+            for kind, text, wall_us, at_us in texts:
+                row_hash = _hash(previous, kind, text, wall_us, at_us)
+                cursor = self._database.execute(
+                    "INSERT INTO rows (kind, payload, wall_us, at_us, previous, hash)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    (kind, text, wall_us, at_us, previous, row_hash),
+                )
+                assert cursor.lastrowid is not None
+                rows.append(
+                    LogRow(cursor.lastrowid, kind, json.loads(text), wall_us, at_us, row_hash)
+                )
+                previous = row_hash
+        return rows
 
     def rows(self, since: int = 0, limit: int = 1000) -> list[LogRow]:
         """Rows with a number above `since`, oldest first, at most `limit`."""
@@ -133,26 +147,19 @@ class AlarmLog:
         last = self.latest(1)
         return last[0].hash if last else BEFORE_THE_FIRST
 
-    def open_instances(self, bed: str) -> list[LogRow]:
-        """The last row of each alarm instance that a restart has to show again, oldest first.
+    def of_last_run(self) -> dict[str, list[LogRow]]:
+        """The rows since the station started last, by bed; its own are under the empty name.
 
-        Those are the instances of the bed's session that were active and have not ended, and the
-        high ones that ended without an acknowledgement. Rows of kind `alarm` hold
-        `event_json.instance_json` and `bed`, those of kind `bed` a `BedChanged`.
+        A start is a row of kind `start`. It is written with how every bed stands then, so that
+        nothing before it is needed to know how they stand now.
         """
-        latest: dict[str, LogRow] = {}
-        session = ""
+        beds: dict[str, list[LogRow]] = {}
         for row in self._select(
-            "WHERE json_extract(payload, '$.bed') = ? AND kind IN ('alarm', 'bed') ORDER BY number",
-            bed,
+            "WHERE number > (SELECT ifnull(max(number), 0) FROM rows WHERE kind = 'start')"
+            " ORDER BY number"
         ):
-            if row.kind == "alarm":
-                latest[row.payload["id"]] = row
-                continue
-            if row.payload["state"] == BedState.DISCHARGED or row.payload["session"] != session:
-                latest.clear()
-            session = row.payload["session"]
-        return [row for row in latest.values() if _is_open(row.payload)]
+            beds.setdefault(str(row.payload.get("bed", "")), []).append(row)
+        return beds
 
     def verify(self) -> Verdict:
         """Check the whole chain; names the first row that was changed, removed or moved."""
@@ -225,14 +232,8 @@ class AlarmLog:
             ) from error
 
 
-def _is_open(instance: Mapping[str, Any]) -> bool:
-    if instance["active_s"] is None:
-        return False
-    latched = instance["priority"] == Priority.HIGH and not instance["acknowledged_by"]
-    return instance["ended_s"] is None or latched
-
-
-def _canonical(payload: Mapping[str, Any]) -> str:
+def canonical(payload: Mapping[str, Any]) -> str:
+    """The text of a payload, the same for the same content."""
     return json.dumps(payload, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bedside.alarms import engine
+from bedside.alarms.repetition import Repetition, bursts
 from bedside.events import (
     Action,
-    ActionDone,
-    AlarmChanged,
     Event,
     Health,
     Instance,
@@ -36,6 +35,9 @@ _SUBJECTS = {
     "disk": _Subject("storage-failing", "recording failing"),
     "outbox": _Subject("storage-failing", "alerts at risk"),
     "high-delivery": _Subject("delivery-failing", "high alert not delivered", Priority.MEDIUM),
+    "space": _Subject("storage-failing", "the disk is nearly full"),
+    "sound": _Subject("sound-failing", "no alarm sound"),
+    "clock": _Subject("clock-unsynced", "the station's clock is not set"),
     "delivery": _Subject("delivery-failing", "alerts not delivered"),
     "model": _Subject("analysis-stalled", "beat scoring failing", Priority.MEDIUM),
 }
@@ -47,26 +49,31 @@ class Surroundings:
     def __init__(self, prefix: str, limits: Limits) -> None:
         self._engine = engine.EngineState(prefix=prefix, limits=limits)
         self._failing: dict[str, Health] = {}
+        self._repetition = Repetition()
 
-    def step(self, happened: Health | Tick | Action) -> list[Event]:
-        """One thing happened; the alarms that changed, and the answer to an action."""
-        match happened:
-            case Tick(at_us=at_us):
-                self._engine, changes = engine.tick(self._engine, at_us)
-                return [AlarmChanged(at_us, instance) for instance in changes]
-            case Health():
-                return self._heard(happened)
-            case Action():
-                instance_id = str(happened.arguments.get("instance", ""))
-                self._engine, changes, refusal = engine.acknowledge(
-                    self._engine, instance_id, happened.user, happened.at_us
-                )
-                return [
-                    *(AlarmChanged(happened.at_us, instance) for instance in changes),
-                    ActionDone(
-                        happened.at_us, happened.action_id, happened.user, not refusal, refusal
-                    ),
-                ]
+    def step(self, happened: Health | Tick) -> list[Event]:
+        """One thing happened; what follows."""
+        if isinstance(happened, Health):
+            return self._heard(happened)
+        at_us = happened.at_us
+        self._engine, changes = engine.tick(self._engine, at_us)
+        self._repetition, sound = bursts(
+            self._repetition, self._engine.instances, self._engine.paused_until_us, at_us
+        )
+        return list(changes) if sound is None else [*changes, sound]
+
+    def acknowledge(self, action: Action) -> tuple[list[Event], str]:
+        """An operator has seen one of these alarms; what follows, and why it is refused."""
+        instance_id = str(action.arguments.get("instance", ""))
+        self._engine, changes, refusal = engine.acknowledge(
+            self._engine, instance_id, action.user, action.at_us
+        )
+        return list(changes), refusal
+
+    def pause_sound(self, seconds: float, user: str, at_us: int) -> list[Event]:
+        """The sounds of these alarms pause with those of the beds."""
+        self._engine, changes, _ = engine.pause_sound(self._engine, seconds, user, at_us)
+        return list(changes)
 
     @property
     def instances(self) -> tuple[Instance, ...]:
@@ -101,4 +108,4 @@ class Surroundings:
                 priority=words.priority,
             )
         self._engine, changes = engine.observe(self._engine, seen, health.at_us)
-        return [AlarmChanged(health.at_us, instance) for instance in changes]
+        return list(changes)

@@ -121,6 +121,10 @@ class BeatScoring:
         if new_boot:
             self._awaited.clear()
 
+    def set_limits(self, limits: Limits) -> None:
+        """From now on other limits say what an episode is; its count begins anew."""
+        self._episode = EpisodeRule(limits.abnormal_beats, limits.abnormal_of_beats)
+
     @property
     def calibrating(self) -> bool:
         """Whether beats are being collected for a baseline."""

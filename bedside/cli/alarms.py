@@ -50,6 +50,24 @@ def ack(
         typer.echo("No alarm waits for an acknowledgement.")
 
 
+@group.command()
+def pause(
+    seconds: Annotated[
+        float, typer.Option(min=0, max=120, help="How long; 0 ends the pause.")
+    ] = 120.0,
+    config: options.Config = None,
+) -> None:
+    """Pause every alarm sound of a running station; a new high alarm breaks through."""
+    with StationClient(settings.load(config), options.operator()) as client:
+        beds = client.beds()
+        if not beds:
+            raise BedsideError("The station has no bed yet: nothing sounds.")
+        done, reason = client.act(next(iter(beds)), "pause-sound", {"seconds": seconds})
+    if not done:
+        raise BedsideError(f"The station refused: {reason}.")
+    typer.echo(f"Sounds pause for {seconds:.0f} s." if seconds else "Sounds are on again.")
+
+
 @group.command("list")
 def show(
     config: options.Config = None,

@@ -10,9 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,6 @@ from hypothesis import strategies as st
 
 from bedside.alarms.log import AlarmLog, Verdict
 from bedside.errors import BedsideError
-from bedside.event_json import instance_json, to_json
-from bedside.events import (
-    AlarmState,
-    BedChanged,
-    BedState,
-    Instance,
-    Priority,
-)
 
 
 @pytest.fixture
@@ -236,94 +227,30 @@ def test_any_changed_letter_is_noticed(row: int, column: str, position: int) -> 
         assert verdict.number == row
 
 
-# ── what a restart shows again ────────────────────────────────────────────────────────────────
+# ── what a restart begins from ────────────────────────────────────────────────────────────────
 
 
-def alarm(log: AlarmLog, instance: Instance, bed: str = "bed-1") -> None:
-    log.append("alarm", instance_json(instance) | {"bed": bed}, 0, instance.at_us)
+def note(bed: str, n: int) -> tuple[str, dict[str, Any], int, int]:
+    return "note", {"bed": bed, "n": n}, 0, n
 
 
-def bed(log: AlarmLog, state: BedState, session: str, name: str = "bed-1") -> None:
-    changed = to_json(BedChanged(0, state, session, "nurse"))
-    assert changed is not None
-    log.append("bed", changed | {"bed": name}, 0, 0)
-
-
-ACTIVE = Instance(
-    instance_id="i1",
-    code="vt",
-    priority=Priority.HIGH,
-    state=AlarmState.ACTIVE,
-    onset_us=1_000_000,
-    at_us=5_000_000,
-    active_us=5_000_000,
-)
-ENDED = replace(ACTIVE, state=AlarmState.ENDED, at_us=9_000_000, ended_us=9_000_000)
-SEEN = replace(ACTIVE, state=AlarmState.ACKNOWLEDGED, acknowledged_us=6, acknowledged_by="nurse")
-MEDIUM = {"priority": Priority.MEDIUM}
-PENDING = replace(ACTIVE, state=AlarmState.PENDING, active_us=None)
-
-
-@pytest.mark.parametrize(
-    ("transitions", "shown"),
-    [
-        ([ACTIVE], True),
-        ([ACTIVE, SEEN], True),
-        ([ACTIVE, ENDED], True),
-        ([ACTIVE, replace(ACTIVE, state=AlarmState.SUSPENDED)], True),
-        ([ACTIVE, SEEN, replace(ENDED, acknowledged_by="nurse")], False),
-        ([ACTIVE, ENDED, replace(ENDED, acknowledged_by="nurse")], False),
-        ([replace(ACTIVE, **MEDIUM)], True),
-        ([replace(ACTIVE, **MEDIUM), replace(ENDED, **MEDIUM)], False),
-        ([PENDING], False),
-        ([PENDING, replace(ENDED, active_us=None)], False),
-    ],
-)
-def test_an_instance_is_shown_again_when_it_lasts_or_is_high_and_unacknowledged(
-    path: Path, transitions: list[Instance], shown: bool
-) -> None:
+def test_the_rows_since_the_last_start_come_by_bed(path: Path) -> None:
     with reopened(path) as log:
-        bed(log, BedState.ADMITTED, "s1")
-        for instance in transitions:
-            alarm(log, instance)
+        assert log.of_last_run() == {}
+        log.append_all([note("bed-1", 1), ("start", {"bed": ""}, 0, 0), note("bed-1", 2)])
+        log.append_all([note("bed-2", 3), note("bed-1", 4), note("", 5)])
     with reopened(path) as log:
-        found = log.open_instances("bed-1")
-        assert [row.payload["id"] for row in found] == (["i1"] if shown else [])
-        if shown:
-            last = instance_json(transitions[-1]) | {"bed": "bed-1"}
-            assert found[0].payload == last
+        beds = {bed: [row.payload["n"] for row in rows] for bed, rows in log.of_last_run().items()}
+        assert beds == {"bed-1": [2, 4], "bed-2": [3], "": [5]}
 
 
-def test_each_bed_has_its_own_open_instances(log: AlarmLog) -> None:
-    alarm(log, ACTIVE, "bed-1")
-    alarm(log, replace(ACTIVE, instance_id="i2"), "bed-2")
-    assert [row.payload["id"] for row in log.open_instances("bed-2")] == ["i2"]
-    assert log.open_instances("bed-3") == []
-
-
-@pytest.mark.parametrize(
-    "what",
-    [
-        lambda log: bed(log, BedState.DISCHARGED, "s1"),
-        lambda log: bed(log, BedState.ADMITTED, "s2"),
-    ],
-    ids=["discharge", "next patient"],
-)
-def test_the_next_session_inherits_no_instance(
-    log: AlarmLog, what: Callable[[AlarmLog], None]
-) -> None:
-    bed(log, BedState.ADMITTED, "s1")
-    alarm(log, ACTIVE)
-    what(log)
-    assert log.open_instances("bed-1") == []
-
-
-def test_standby_and_another_beds_discharge_keep_the_instances(log: AlarmLog) -> None:
-    bed(log, BedState.ADMITTED, "s1")
-    alarm(log, ACTIVE)
-    bed(log, BedState.STANDBY, "s1")
-    bed(log, BedState.DISCHARGED, "s9", "bed-2")
-    assert len(log.open_instances("bed-1")) == 1
+def test_rows_that_are_added_together_are_all_there_or_none_is(log: AlarmLog) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        log.append_all([note("bed-1", 1), ("note", {"n": float("inf")}, 0, 0)])
+    assert log.rows() == []
+    added = log.append_all([note("bed-1", 1), note("bed-1", 2)])
+    assert log.rows() == added
+    assert log.verify() == Verdict(2)
 
 
 # ── a file that cannot be used ────────────────────────────────────────────────────────────────

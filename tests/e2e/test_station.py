@@ -149,7 +149,31 @@ def test_a_bed_is_discharged_and_admitted_from_elsewhere(
         assert client.act(BED, "admit", {}) == (True, "")
         assert client.act("nowhere", "admit", {})[0] is False
     states = [event.state.value for _, event in heard.events if isinstance(event, BedChanged)]
-    assert states == ["discharged", "admitted"]
+    assert states == ["admitted", "discharged", "admitted"]
+
+
+def test_limits_and_pauses_are_set_from_elsewhere_and_stay_visible(
+    station: Station, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    with StationClient(settings(mosquitto, tmp_path), "nurse") as client:
+        lax = {"limits": {"asystole_s": 6.0}}
+        done, reason = client.act(BED, "set-limit", lax)
+        assert (done, reason.endswith("confirm it")) == (False, True)
+        assert client.act(BED, "set-limit", lax | {"confirmed": True}) == (True, "")
+        assert client.act(BED, "pause-sound", {}) == (True, "")
+        wait_for(lambda: client.beds()[BED]["sound_paused_s"] is not None)
+        state = client.beds()[BED]
+        assert state["limits"]["asystole_s"] == 6.0
+        assert state["relaxed"] == ["asystole only after 6 s (adult: 4)"]
+        assert client.act(BED, "admit", {})[0] is False
+        assert client.act(BED, "standby", {"seconds": 600}) == (True, "")
+        wait_for(lambda: client.beds()[BED]["standby_s"] is not None)
+        assert client.act(BED, "discharge", {}) == (True, "")
+        assert client.act(BED, "admit", {"population": "child"}) == (True, "")
+        wait_for(lambda: client.beds()[BED]["population"] == "child")
+        assert client.beds()[BED]["relaxed"] == []
+    snapshot = station.feed().snapshot(BED)
+    assert (snapshot.low_bpm, snapshot.high_bpm) == (75, 160)
 
 
 def test_who_is_in_the_bed_survives_a_restart(mosquitto: Mosquitto, tmp_path: Path) -> None:
