@@ -132,6 +132,8 @@ class AlarmsOfABed(RuleBasedStateMachine):
 
     @rule(state=st.sampled_from(BedState), new_session=st.booleans())
     def the_bed_changes(self, state: BedState, new_session: bool) -> None:
+        if state is BedState.ADMITTED and self.replayed().bed_state is not BedState.STANDBY:
+            new_session = True
         self.change_bed(state, new_session)
 
     @rule()
