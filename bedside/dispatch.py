@@ -92,6 +92,7 @@ class Dispatch:
             most_per_minute=alerts.most_per_minute,
             on_step=office.stepped,
         )
+        self._waiting = 0, 0.0
         self._said: dict[str, tuple[bool, str]] = {}
         self._failures = 0
         self._trouble_s: float | None = None
@@ -138,6 +139,11 @@ class Dispatch:
         workers = (self._committing, self._sending)
         return sum(worker.failures + worker.overflows for worker in workers)
 
+    @property
+    def waiting(self) -> tuple[int, float]:
+        """How many alerts have not left, and the age of the oldest in s, as last looked at."""
+        return self._waiting
+
     # ── the committing thread ─────────────────────────────────────────────────────────────────
 
     def _commit(self, item: _Committed) -> None:
@@ -166,6 +172,7 @@ class Dispatch:
         if self.failures != self._failures:
             self._failures, self._trouble_s = self.failures, now_s
         waiting = self._outbox.waiting(now_s)
+        self._waiting = len(waiting), waiting[0].age_s(now_s) if waiting else 0.0
         if waiting and waiting[0].age_s(now_s) >= self._overdue_s:
             since_s = now_s - waiting[0].age_s(now_s)
             reason = next((each.reason for each in reversed(waiting) if each.reason), "")

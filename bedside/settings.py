@@ -85,6 +85,9 @@ class StationSettings(_Section):
     bed_names: tuple[str, ...] = ("*",)
     """Nodes to serve, as shell patterns; a bed has the name of its node."""
 
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    """Port on loopback where Prometheus finds /metrics; without it nowhere."""
+
     roles: dict[str, Literal["view", "operate", "configure"]] = {}
     """What users of the broker may do here: look; act on alarms; set limits and move patients."""
 

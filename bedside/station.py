@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from bedside.alarms.replay import replay
 from bedside.anomaly.autoencoder import Autoencoder
 from bedside.anomaly.baseline import Baseline, BaselineError
 from bedside.anomaly.scoring import ModelFacts
+from bedside.counts import Counts
 from bedside.delivery.alert import Alert
 from bedside.delivery.delivery import DeliveryStep
 from bedside.delivery.transport import Transport
@@ -95,6 +97,19 @@ class _Kept:
 
     bed: str
     content: BedFile
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What a station counted since its start, and what waits in it now."""
+
+    counts: Counts
+    failures: Mapping[str, int]
+    waiting: Mapping[str, int]
+    beds: int
+    alerts_waiting: int
+    oldest_alert_s: float
+    disk_free_bytes: int
 
 
 class Station:
@@ -237,12 +252,28 @@ class Station:
 
     def summary(self) -> dict[str, Any]:
         """What was counted since the start."""
+        return self.ward.counts.summary() | {"failures": self._failures()}
+
+    def measures(self) -> Measures:
+        """What is counted and what waits now."""
+        workers = (self._analysis, self._scorer, self._disk)
+        alerts_waiting, oldest_alert_s = self._dispatch.waiting
+        return Measures(
+            counts=self.ward.counts,
+            failures=self._failures(),
+            waiting={worker.name: worker.waiting for worker in workers},
+            beds=len(self.ward.pictures),
+            alerts_waiting=alerts_waiting,
+            oldest_alert_s=oldest_alert_s,
+            disk_free_bytes=shutil.disk_usage(self._settings.station.data_dir).free,
+        )
+
+    def _failures(self) -> dict[str, int]:
         failures = {
             worker.name: worker.failures + worker.overflows
             for worker in (self._analysis, self._scorer, self._disk)
         }
-        failures["delivery"] = self._dispatch.failures
-        return self.ward.counts.summary() | {"failures": failures}
+        return failures | {"delivery": self._dispatch.failures}
 
     # ── construction ──────────────────────────────────────────────────────────────────────────
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import Annotated
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bedside import settings as settings_file
 from bedside.cli import options
+from bedside.settings import Settings
+
+if TYPE_CHECKING:
+    from bedside.station import Station
 
 
 def add_to(app: typer.Typer) -> None:
@@ -54,7 +59,8 @@ def run(
         station = Station(settings, alert_transport(settings.alerts), on_event=printer.event)
         station.start()
         try:
-            _until_stopped(seconds)
+            with _metrics(settings, station):
+                _until_stopped(seconds)
         finally:
             station.stop()
         printer.finish(station.summary())
@@ -72,6 +78,14 @@ def run(
         ).run()
     finally:
         station.stop()
+
+
+def _metrics(settings: Settings, station: Station) -> AbstractContextManager[object]:
+    if settings.station.metrics_port is None:
+        return nullcontext()
+    from bedside.metrics import MetricsServer
+
+    return MetricsServer(settings.station.metrics_port, station.measures)
 
 
 def _until_stopped(seconds: float) -> None:
