@@ -61,6 +61,7 @@ def to_json(event: Event) -> dict[str, Any] | None:
                 "sample": event.sample,
                 "error": _rounded(event.error, 6),
                 "threshold": _rounded(event.threshold, 6),
+                "gauge_threshold": _rounded(event.gauge_threshold, 6),
                 "abnormal": event.abnormal,
             }
         case Gap():
@@ -227,6 +228,46 @@ def read_logged(
                 microseconds_or_none(content["until_s"]),
                 str(content["prefix"]),
             )
+
+
+def read_shown(content: Mapping[str, Any]) -> Event | None:
+    """The event of a station's line as far as a screen elsewhere paints it, else None.
+
+    A score comes without its waveforms. Raises KeyError, TypeError or ValueError for a line that is
+    not as `to_json` wrote it.
+    """
+    kind = content.get("event")
+    if kind not in ("score", "gap", "found-late", "calibration"):
+        return read_logged(content)
+    at_us = microseconds(content["at_s"])
+    nothing = np.empty(0, dtype=np.float32)
+    match kind:
+        case "score":
+            error = float("nan") if content["error"] is None else float(content["error"])
+            threshold = content["threshold"]
+            return BeatScored(
+                at_us,
+                int(content["sample"]),
+                error,
+                None if threshold is None else float(threshold),
+                float(content["gauge_threshold"]),
+                bool(content["abnormal"]),
+                nothing,
+                nothing,
+            )
+        case "gap":
+            return Gap(
+                at_us,
+                int(content["from_sample"]),
+                int(content["to_sample"]),
+                int(content["boot_id"]),
+                bool(content["new_boot"]),
+            )
+        case "found-late":
+            found_us = microseconds(content["found_wall_s"])
+            return FoundLate(at_us, str(content["code"]), str(content["text"]), found_us)
+        case _:
+            return CalibrationChanged(at_us, str(content["state"]), str(content["reason"]))
 
 
 def microseconds(time_s: float) -> int:

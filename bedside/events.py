@@ -182,7 +182,8 @@ class Action:
       (a code and whether it is enabled), `confirmed?` after a `needs_confirmation`;
     - `admit`: `population?`, and `session` from the station; also ends a standby;
     - `standby`: `seconds?`; `discharge`;
-    - `calibrate`: `seconds?`, `retry?`.
+    - `calibrate`: `seconds?`, `retry?`;
+    - `want-wave`, and `events-since`: `number`, that of the last event heard: they change nothing.
     """
 
     at_us: int
@@ -440,7 +441,8 @@ class BedChanged:
 class ActionDone:
     """The answer to an action: done, or refused and why.
 
-    `needs_confirmation`: asked again with `confirmed`, it would be done.
+    `needs_confirmation`: asked again with `confirmed`, it would be done. `told` is what was asked
+    for, where the action was a question.
     """
 
     at_us: int
@@ -449,6 +451,7 @@ class ActionDone:
     done: bool
     reason: str = ""
     needs_confirmation: bool = False
+    told: Mapping[str, Any] | None = None
 
 
 Event = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -70,6 +70,17 @@ class LogLine:
     instance_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A step of an alert on its way out: to which contact, in which state, and why it failed."""
+
+    alert_id: str
+    wall_us: int
+    state: str
+    contact: int
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LastBeat:
     """A scored beat with its reconstruction, both of shape (192,) in mV at 250 Hz."""
@@ -90,7 +101,8 @@ class BedSnapshot:
     `relaxed` says in words which lethal conditions alarm later than the population's preset, and
     `disabled` holds the codes of conditions that do not alarm at all: both are shown for as long
     as they are. `sound_paused_s` and `standby_s` are the seconds left, None where nothing is
-    paused and nobody stands by.
+    paused and nobody stands by. `fault` says why the picture may be believed no more, a station
+    elsewhere having fallen silent.
     """
 
     bed: str
@@ -117,6 +129,7 @@ class BedSnapshot:
     links: tuple[LinkState, ...]
     wall_us: int
     age_s: float
+    fault: str = ""
 
     @property
     def high_bpm(self) -> float:
@@ -162,6 +175,16 @@ class Feed(Protocol):
     def results(self) -> list[ActionDone]:
         """Answers to this face's actions since the last call."""
 
+    def hops(self, alert_id: str) -> tuple[Hop, ...]:
+        """How far an alert has come, oldest step first."""
+
+
+def drawn_samples(wave: Wave) -> Float32Array:
+    """The samples of a piece as they are drawn: what a loose electrode picks up is not."""
+    if wave.flags & LEAD_OFF:
+        return np.full_like(wave.samples_mv, np.nan)
+    return wave.samples_mv
+
 
 class WaveRing:
     """The last 40 s of filtered samples of one bed, written by analysis, read by screens."""
@@ -176,7 +199,7 @@ class WaveRing:
     def write(self, wave: Wave) -> None:
         """Append a piece; a jump in position leaves NaN behind."""
         lead_off = bool(wave.flags & LEAD_OFF)
-        samples = wave.samples_mv if not lead_off else np.full_like(wave.samples_mv, np.nan)
+        samples = drawn_samples(wave)
         with self._lock:
             self._marks.extend(wave.marks)
             hole = min(wave.position - self._newest, RING_SAMPLES)
@@ -286,6 +309,30 @@ class Picture:
                 standby_s=_left_s(self._standby_until_us, at_us),
             )
 
+    def remember(
+        self, log: Sequence[LogLine], errors: Sequence[float], abnormal: Sequence[bool]
+    ) -> None:
+        """Take over the history that another picture of this bed has: log (newest first), strip."""
+        with self._lock:
+            self._log = deque(log, maxlen=LOG_LINES)
+            self._lines = max((line.number for line in log), default=0)
+            self._errors = deque(zip(errors, abnormal, strict=True), maxlen=STRIP_BEATS)
+            self._snapshot = replace(
+                self._snapshot,
+                log=tuple(self._log),
+                errors=tuple(error for error, _ in self._errors),
+                abnormal=tuple(each for _, each in self._errors),
+            )
+
+    def explain(self, beat: LastBeat) -> None:
+        """Take over a beat with its reconstruction."""
+        with self._lock:
+            self._snapshot = replace(
+                self._snapshot,
+                last_beat=beat,
+                last_abnormal=beat if beat.abnormal else self._snapshot.last_abnormal,
+            )
+
     def _painted(self, event: Event, wall_us: int) -> BedSnapshot:
         before = self._snapshot
         match event:
@@ -298,6 +345,14 @@ class Picture:
                 return before
             case BeatScored():
                 self._errors.append((event.error, event.abnormal))
+                scored = replace(
+                    before,
+                    errors=tuple(error for error, _ in self._errors),
+                    abnormal=tuple(abnormal for _, abnormal in self._errors),
+                    gauge_threshold=event.gauge_threshold,
+                )
+                if not len(event.window_mv):
+                    return scored  # heard of from afar, where waveforms go another way
                 last = LastBeat(
                     wall_us,
                     event.error,
@@ -308,10 +363,7 @@ class Picture:
                     self._classes.get(event.sample, ""),
                 )
                 return replace(
-                    before,
-                    errors=tuple(error for error, _ in self._errors),
-                    abnormal=tuple(abnormal for _, abnormal in self._errors),
-                    gauge_threshold=event.gauge_threshold,
+                    scored,
                     last_beat=last,
                     last_abnormal=last if event.abnormal else before.last_abnormal,
                 )
@@ -403,12 +455,14 @@ class LocalFeed:
         clock_us: Callable[[], int],
         wall_clock_us: Callable[[], int],
         user: str = "bedside",
+        hops: Callable[[str], tuple[Hop, ...]] = lambda alert_id: (),
     ) -> None:
         self._pictures = pictures
         self._act = act
         self._clock_us = clock_us
         self._wall_clock_us = wall_clock_us
         self._user = user
+        self._hops = hops
         self._results: deque[ActionDone] = deque(maxlen=100)
 
     def beds(self) -> tuple[str, ...]:
@@ -435,6 +489,10 @@ class LocalFeed:
         while self._results:
             answers.append(self._results.popleft())
         return answers
+
+    def hops(self, alert_id: str) -> tuple[Hop, ...]:
+        """How far an alert has come, oldest step first."""
+        return self._hops(alert_id)
 
 
 def _left_s(until_us: int | None, at_us: int) -> float | None:

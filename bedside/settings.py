@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -272,6 +273,20 @@ def load(path: Path | None = None) -> Settings:
         raise SettingsError(f"the environment: {error}.".replace("\n", " ")) from error
     except ValidationError as error:
         raise SettingsError(_sentence(path, error)) from error
+
+
+def with_values(settings: Settings, section: str, values: Mapping[str, Any]) -> Settings:
+    """The settings with values of a section from elsewhere, an option say. Raises SettingsError."""
+    old = getattr(settings, section)
+    try:
+        new = type(old).model_validate(old.model_dump() | dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SettingsError(
+            f"{section}.{first['loc'][0]} = {first['input']!r} is not usable: "
+            f"{first['msg'].lower()}."
+        ) from error
+    return settings.model_copy(update={section: new})
 
 
 def _check_limits(path: Path, content: dict[str, Any]) -> None:

@@ -220,7 +220,9 @@ class Station:
 
     def feed(self, user: str = "bedside") -> LocalFeed:
         """A feed for a face in this process; `user` stands in the alarm log."""
-        return LocalFeed(self.ward.pictures, self.act, self.now_us, self.wall_us, user)
+        return LocalFeed(
+            self.ward.pictures, self.act, self.now_us, self.wall_us, user, self.ward.hops
+        )
 
     def act(
         self,

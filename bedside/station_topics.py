@@ -6,17 +6,19 @@ Unknown fields are ignored; another major version is refused in words.
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import Any
 
 from bedside.delivery.delivery import DeliveryStep
 from bedside.errors import LinkError
-from bedside.event_json import instance_json
-from bedside.events import ActionDone
-from bedside.feed import BedSnapshot
+from bedside.event_json import instance_json, read_instance
+from bedside.events import ActionDone, BedState, Vitals
+from bedside.feed import BedSnapshot, Hop, LinkState, Picture
+from bedside.limits import Limits, Population
 
 VERSION = 1
 ACTION_AGE_S = 10.0
@@ -26,6 +28,11 @@ _ROOT = "bedside/v1/station"
 _ACTION = re.compile(
     rf"{_ROOT}/(?P<station>[a-z0-9-]{{1,32}})/bed/(?P<bed>[a-z0-9-]{{1,32}})"
     r"/action/(?P<user>[^/+#]{1,64})"
+)
+
+_OF_BED = re.compile(
+    rf"{_ROOT}/(?P<station>[a-z0-9-]{{1,32}})/bed/(?P<bed>[a-z0-9-]{{1,32}})"
+    r"/(?P<what>state|events|wave|result)(/[^/+#]{1,64})?"
 )
 
 
@@ -41,7 +48,7 @@ def state_message(station: str, *, up: bool, beds: Iterable[str]) -> tuple[str, 
 
 
 def bed_topic(station: str, bed: str, what: str) -> str:
-    """A topic of one bed: `state` or `events`."""
+    """A topic of one bed: `state`, `events` or `wave`."""
     return f"{_ROOT}/{station}/bed/{bed}/{what}"
 
 
@@ -77,6 +84,22 @@ def result_topic(station: str, bed: str, user: str) -> str:
     return f"{_ROOT}/{station}/bed/{bed}/result/{user}"
 
 
+def bed_of(topic: str, station: str) -> tuple[str, str]:
+    """Bed and kind of a topic of this station.
+
+    The kind is `state`, `events`, `wave` or `result` of a bed, or `station` or `delivery` where
+    the bed is empty; empty for any other topic.
+    """
+    if topic == state_topic(station):
+        return "", "station"
+    if topic == delivery_topic(station):
+        return "", "delivery"
+    match = _OF_BED.fullmatch(topic)
+    if match is None or match["station"] != station:
+        return "", ""
+    return match["bed"], match["what"]
+
+
 def action_of(topic: str, station: str) -> tuple[str, str] | None:
     """Bed and user of an action's topic, None for any other."""
     match = _ACTION.fullmatch(topic)
@@ -85,19 +108,27 @@ def action_of(topic: str, station: str) -> tuple[str, str] | None:
     return match["bed"], match["user"]
 
 
-def bed_json(snapshot: BedSnapshot) -> dict[str, Any]:
-    """The bed's retained state."""
+def bed_json(snapshot: BedSnapshot, run: int) -> dict[str, Any]:
+    """The bed's retained state; `age_s` is null before its node has spoken."""
     vitals = snapshot.vitals
     return {
         "version": VERSION,
+        "run": run,
         "bed": snapshot.bed,
+        "title": snapshot.title,
+        "wall_us": snapshot.wall_us,
+        "age_s": None if math.isinf(snapshot.age_s) else round(snapshot.age_s, 3),
+        "links": [[link.name, link.ok, link.detail] for link in snapshot.links],
+        "gauge_threshold": snapshot.gauge_threshold,
         "state": snapshot.bed_state.value,
         "session": snapshot.session,
         "calibrated": snapshot.calibrated,
         "calibration": snapshot.calibration,
         "synthetic": snapshot.synthetic,
         "heart_rate_bpm": None if vitals is None else vitals.heart_rate_bpm,
+        "ectopic_per_min": None if vitals is None else vitals.ectopic_per_min,
         "quality": None if vitals is None else vitals.quality,
+        "quality_reason": "" if vitals is None else vitals.quality_reason,
         "suspended": "" if vitals is None else vitals.suspended,
         "population": snapshot.population.value,
         "limits": asdict(snapshot.limits),
@@ -107,6 +138,71 @@ def bed_json(snapshot: BedSnapshot) -> dict[str, Any]:
         "standby_s": snapshot.standby_s,
         "alarms": [instance_json(instance) for instance in snapshot.instances],
     }
+
+
+def read_bed(content: Mapping[str, Any]) -> BedSnapshot:
+    """The bed of `bed_json`, without log, strip and beats. Raises KeyError, TypeError or ValueError
+    for what is none.
+    """
+    vitals = Vitals(
+        0,
+        _number(content["heart_rate_bpm"]),
+        _number(content["ectopic_per_min"]),
+        _number(content["quality"]),
+        str(content["quality_reason"]),
+        str(content["suspended"]),
+    )
+    return BedSnapshot(
+        bed=str(content["bed"]),
+        bed_state=BedState(content["state"]),
+        session=str(content["session"]),
+        title=str(content["title"]),
+        synthetic=bool(content["synthetic"]),
+        vitals=vitals,
+        population=Population(content["population"]),
+        limits=Limits(**content["limits"]),
+        disabled=tuple(map(str, content["disabled"])),
+        relaxed=tuple(map(str, content["relaxed"])),
+        sound_paused_s=_number(content["sound_paused_s"]),
+        standby_s=_number(content["standby_s"]),
+        instances=tuple(read_instance(one) for one in content["alarms"]),
+        errors=(),
+        abnormal=(),
+        gauge_threshold=_number(content["gauge_threshold"]),
+        calibrated=str(content["calibrated"]),
+        calibration=str(content["calibration"]),
+        last_beat=None,
+        last_abnormal=None,
+        log=(),
+        links=tuple(LinkState(str(name), ok, str(words)) for name, ok, words in content["links"]),
+        wall_us=int(content["wall_us"]),
+        age_s=math.inf if content["age_s"] is None else float(content["age_s"]),
+    )
+
+
+def read_hop(content: Mapping[str, Any]) -> Hop:
+    """A step of a delivery as a screen shows it. Raises KeyError for what is none."""
+    return Hop(
+        str(content["alert"]),
+        int(content["wall_us"]),
+        str(content["state"]),
+        int(content["contact"]),
+        str(content["reason"]),
+    )
+
+
+def history_json(picture: Picture) -> dict[str, Any]:
+    """What a screen that has just come cannot know: the log, newest first, and the strip."""
+    snapshot = picture.snapshot(0, 0)
+    return {
+        "log": [list(astuple(line)) for line in snapshot.log],
+        "errors": list(snapshot.errors),
+        "abnormal": list(snapshot.abnormal),
+    }
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def action_payload(action_id: str, name: str, arguments: Mapping[str, Any]) -> bytes:
@@ -145,8 +241,20 @@ def result_payload(done: ActionDone) -> bytes:
         "done": done.done,
         "reason": done.reason,
         "needs_confirmation": done.needs_confirmation,
-    }
+    } | ({} if done.told is None else {"told": dict(done.told)})
     return json.dumps(content).encode()
+
+
+def read_result(content: Mapping[str, Any], user: str) -> ActionDone:
+    """The answer to an action. Raises KeyError for what is none."""
+    return ActionDone(
+        0,
+        str(content["id"]),
+        user,
+        bool(content["done"]),
+        str(content["reason"]),
+        bool(content["needs_confirmation"]),
+    )
 
 
 def read(payload: bytes) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import json
 import secrets
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bedside import station_topics
@@ -20,6 +20,7 @@ from bedside.alarms.notification import Notifications
 from bedside.alarms.surroundings import Surroundings
 from bedside.anomaly.baseline import Baseline
 from bedside.anomaly.scoring import ModelFacts
+from bedside.broadcast import Broadcast
 from bedside.counts import Counts
 from bedside.delivery.alert import Alert, alert_of, test_alert, test_id
 from bedside.delivery.delivery import DeliveryState, DeliveryStep
@@ -29,7 +30,6 @@ from bedside.events import (
     ActionDone,
     AlarmChanged,
     Batch,
-    Beat,
     BedChanged,
     BedState,
     CalibrationChanged,
@@ -43,9 +43,8 @@ from bedside.events import (
     SoundPaused,
     SuspensionChanged,
     Tick,
-    Wave,
 )
-from bedside.feed import LinkState, Picture
+from bedside.feed import Hop, LinkState, Picture
 from bedside.late_review import LateReview
 from bedside.monitor import Monitor
 from bedside.node import wire
@@ -59,7 +58,8 @@ SequenceRanges = Mapping[tuple[str, int], list[tuple[int, int]]]
 """(node, boot id) → first and last sequence numbers."""
 
 _LOGGED = {SuspensionChanged: "suspension", SoundPaused: "sound", LimitsChanged: "limits"}
-_SHOWN_AT_ONCE = AlarmChanged | BedChanged | CalibrationChanged | LimitsChanged | SoundPaused
+
+_QUESTIONS = ("want-wave", "events-since")
 
 NODE_SILENT_S = 3.0
 REMEMBERED_ACTIONS = 1000
@@ -97,11 +97,11 @@ class _Bed:
     monitor: Monitor
     stream: Stream
     picture: Picture
+    broadcast: Broadcast
     late: LateReview
     notifications: Notifications = field(default_factory=Notifications)
     session: str = ""
     baseline: Baseline | None = None
-    events: int = 0
     pairs: BeatPairs = field(default_factory=BeatPairs)
 
 
@@ -129,6 +129,7 @@ class Ward:
         self._health: dict[str, Health] = {}
         self._said_beds: set[str] | None = None
         self._done: deque[str] = deque(maxlen=REMEMBERED_ACTIONS)
+        self._hops: deque[Hop] = deque(maxlen=500)
 
     def serves(self, name: str) -> bool:
         """Whether a node's name fits the patterns of this station."""
@@ -164,7 +165,10 @@ class Ward:
         )
         picture = Picture(name, self._titles.get(name, ""), limits)
         late = LateReview(name, self._model, limits)
-        bed = _Bed(monitor, Stream(name, stored or {}), picture, late, session=session)
+        station, run = self._settings.station.name, int(self._run, 16)
+        broadcast = Broadcast(station, name, run, picture, self._ports.publish)
+        stream = Stream(name, stored or {})
+        bed = _Bed(monitor, stream, picture, broadcast, late, session=session)
         self._beds[name] = bed
         self.pictures[name] = picture
         if state is not BedState.DISCHARGED:
@@ -251,7 +255,7 @@ class Ward:
             for instance in bed.notifications.tick(tick.at_us):
                 self._alert(name, instance)
             bed.picture.set_links(self._links(bed))
-            self._publish_bed(name, bed)
+            bed.broadcast.state(tick.at_us, self._ports.wall_us())
 
     def delivered(self, step: DeliveryStep) -> None:
         """An alert's delivery made a step: it stands beside its alarm in every picture."""
@@ -260,6 +264,7 @@ class Ward:
             picture.set_delivery(step.instance_id, step.state.value)
         link = self._health.get("cloud")
         content = station_topics.delivery_json(step, wall_us, None if link is None else link.ok)
+        self._hops.append(station_topics.read_hop(content))
         topic = station_topics.delivery_topic(self._settings.station.name)
         self._ports.publish(topic, json.dumps(content).encode(), 1, False)
         first = step.attempt <= 1
@@ -268,12 +273,20 @@ class Ward:
         ):
             self._ports.log(LogEntry("delivery", content, wall_us, self._ports.now_us()))
 
+    def hops(self, alert_id: str) -> tuple[Hop, ...]:
+        """How far an alert has come, oldest step first, of the last 500 steps; on any thread."""
+        return tuple(hop for hop in tuple(self._hops) if hop.alert_id == alert_id)
+
     # ── steps ─────────────────────────────────────────────────────────────────────────────────
 
     def _step(self, name: str, happened: Input) -> None:
         self._emit(name, self._beds[name].monitor.step(happened))
 
     def _act(self, name: str, action: Action, answer: Answer | None) -> None:
+        if action.name in _QUESTIONS:
+            if answer is not None:
+                answer(self._answered(name, action))
+            return
         if action.action_id in self._done:
             done = _refused(action, "this action was done already")
         elif action.name == "test-alert":
@@ -295,6 +308,19 @@ class Ward:
         self._emit(name if name in self._beds else "", [done])
         if answer is not None:
             answer(done)
+
+    def _answered(self, name: str, action: Action) -> ActionDone:
+        """What a screen elsewhere asks for; it changes nothing."""
+        bed = self._beds.get(name)
+        number = action.arguments.get("number", 0)
+        if bed is None:
+            return _refused(action, f"this station has no bed {name}")
+        if action.name == "want-wave":
+            bed.broadcast.want(self._ports.wall_us())
+            return _done(action)
+        if not isinstance(number, int):
+            return _refused(action, f"{number!r} is no number of an event")
+        return replace(_done(action), told=bed.broadcast.since(number))
 
     def _pause_sound(self, name: str, action: Action) -> ActionDone:
         """All sounds of the station pause: one loudspeaker serves every bed."""
@@ -337,10 +363,8 @@ class Ward:
                 case _:
                     pass
             self._ports.show(name, event, wall_us)
-            if bed is not None and isinstance(event, _SHOWN_AT_ONCE):
-                self._publish_bed(name, bed)
-            if bed is not None and not isinstance(event, Wave | Beat | ScoreRequest):
-                self._publish_event(name, bed, event, wall_us)
+            if bed is not None:
+                bed.broadcast.heard(event, self._ports.now_us(), wall_us)
 
     def _alarm_changed(self, name: str, instance: Instance, wall_us: int) -> None:
         notifications = self._beds[name].notifications if name else self._notifications
@@ -413,21 +437,6 @@ class Ward:
         return _done(action)
 
     # ── what screens elsewhere hear ───────────────────────────────────────────────────────────
-
-    def _publish_bed(self, name: str, bed: _Bed) -> None:
-        station = self._settings.station.name
-        snapshot = bed.picture.snapshot(self._ports.now_us(), self._ports.wall_us())
-        payload = json.dumps(station_topics.bed_json(snapshot)).encode()
-        self._ports.publish(station_topics.bed_topic(station, name, "state"), payload, 1, True)
-
-    def _publish_event(self, name: str, bed: _Bed, event: Event, wall_us: int) -> None:
-        content = to_json(event)
-        if content is None:
-            return
-        bed.events += 1
-        line = {"version": station_topics.VERSION, "number": bed.events, "wall_us": wall_us}
-        topic = station_topics.bed_topic(self._settings.station.name, name, "events")
-        self._ports.publish(topic, json.dumps(line | content).encode(), 1, False)
 
     def _links(self, bed: _Bed) -> tuple[LinkState, ...]:
         age_s = bed.picture.snapshot(self._ports.now_us(), 0).age_s

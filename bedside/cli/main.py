@@ -19,6 +19,7 @@ from bedside.cli import (
     install,
     node,
     run_command,
+    screen,
     simulate,
     test_alert,
 )
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 demo.add_to(app)
 run_command.add_to(app)
+screen.add_to(app)
 simulate.add_to(app)
 node.add_to(app)
 analyze.add_to(app)

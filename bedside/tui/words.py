@@ -43,7 +43,7 @@ class BannerWords:
 
 def is_stale(snapshot: BedSnapshot) -> bool:
     """Whether the picture is too old to look alive."""
-    return snapshot.age_s > STALE_AFTER_S
+    return snapshot.age_s > STALE_AFTER_S or bool(snapshot.fault)
 
 
 LAST_WALL_US = 4_102_444_800_000_000
@@ -209,6 +209,8 @@ def _signal(snapshot: BedSnapshot) -> Content:
 
 def trace_notice(snapshot: BedSnapshot, lead_off: bool) -> str:
     """What stands over the whole trace, or nothing: an old picture never looks alive."""
+    if snapshot.fault:
+        return snapshot.fault
     if math.isinf(snapshot.age_s):
         return "WAITING FOR THE NODE: no samples yet"
     if is_stale(snapshot):
