@@ -403,12 +403,12 @@ class Picture:
                 return replace(before, log=tuple(self._log))
             case CalibrationChanged():
                 words = event.state if not event.reason else f"{event.state}: {event.reason}"
-                if event.state == "running":
+                if event.state in ("running", "proposed"):
                     return replace(before, calibration=words)
                 self._write(wall_us, "", f"calibration {words}", "", "")
                 return replace(
                     before,
-                    calibration="" if event.state == "accepted" else words,
+                    calibration="" if event.state in ("accepted", "discarded") else words,
                     log=tuple(self._log),
                 )
             case BedChanged():

@@ -386,6 +386,9 @@ class Monitor:
                 events = self._begin_session(BedState.DISCHARGED, action, Population.ADULT)
             case "calibrate" if self.state is BedState.STANDBY:
                 refusal = f"bed {self.bed} stands by: admit first"
+            case "calibrate" if "decision" in arguments:
+                decision = str(arguments["decision"])
+                events, refusal = self._scoring.decide(decision, action.at_us)
             case "calibrate" if self._scoring.calibrating:
                 refusal = f"bed {self.bed} is being calibrated already"
             case "calibrate":
@@ -393,6 +396,7 @@ class Monitor:
                     seconds or CALIBRATION_S,
                     bool(arguments.get("retry", False)),
                     action.at_us,
+                    bool(arguments.get("review", False)),
                 )
             case _:
                 refusal = f"this station knows no action {action.name}"

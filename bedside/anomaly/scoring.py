@@ -68,7 +68,9 @@ class BeatScoring:
         self._calibration: Calibration | None = None
         self._retry = False
         self._seconds = 0.0
+        self._review = False
         self._tentative: Baseline | None = None
+        self._proposed: Baseline | None = None
         self._asked_us = 0
 
     def ask(self, beats: list[tuple[BeatWindow, int]], at_us: int) -> list[Event]:
@@ -130,11 +132,29 @@ class BeatScoring:
         """Whether beats are being collected for a baseline."""
         return self._calibration is not None
 
-    def calibrate(self, seconds: float, retry: bool, at_us: int) -> list[Event]:
-        """Collect beats for `seconds`; with `retry`, again after each refusal."""
-        self._retry, self._seconds = retry, seconds
+    def calibrate(
+        self, seconds: float, retry: bool, at_us: int, review: bool = False
+    ) -> list[Event]:
+        """Collect beats for `seconds`; with `retry`, again after each refusal.
+
+        With `review` what was learned is proposed first, and used once `decide` accepts it.
+        """
+        self._retry, self._seconds, self._review = retry, seconds, review
+        self._proposed = None
         self._calibration = Calibration(self._bed, self._session, at_us, seconds)
         return [CalibrationChanged(at_us, "running", f"{seconds:.0f} s")]
+
+    def decide(self, decision: str, at_us: int) -> tuple[list[Event], str]:
+        """`accept` or `discard` what was proposed: what follows, and why it is refused."""
+        proposed = self._proposed
+        if proposed is None:
+            return [], "no calibration waits for a decision"
+        if decision not in ("accept", "discard"):
+            return [], f"{decision!r} is no decision: accept or discard"
+        self._proposed = None
+        if decision == "discard":
+            return [CalibrationChanged(at_us, "discarded")], ""
+        return self._use(proposed, at_us), ""
 
     def advance(self, at_us: int, wall_us: int) -> list[Event]:
         """Time goes on: a calibration whose time is over asks for its scores, or is refused."""
@@ -157,11 +177,26 @@ class BeatScoring:
         accepted = accept(tentative, scores.scores)
         if isinstance(accepted, Refusal):
             return self._refuse(accepted, scores.at_us)
-        self.baseline = accepted
+        if self._review:
+            self._proposed = accepted
+            return [CalibrationChanged(scores.at_us, "proposed", _summary(accepted))]
+        return self._use(accepted, scores.at_us)
+
+    def _use(self, baseline: Baseline, at_us: int) -> list[Event]:
+        self.baseline = baseline
         self._episode.reset()
-        return [CalibrationChanged(scores.at_us, "accepted", baseline=accepted)]
+        return [CalibrationChanged(at_us, "accepted", baseline=baseline)]
 
     def _refuse(self, refusal: Refusal, at_us: int) -> list[Event]:
         if self._retry:
             self._calibration = Calibration(self._bed, self._session, at_us, self._seconds)
         return [CalibrationChanged(at_us, "refused", refusal.reason)]
+
+
+def _summary(baseline: Baseline) -> str:
+    """What a baseline promises, in words."""
+    return (
+        f"{baseline.beats} beats, threshold {baseline.threshold:.3g}; expected are about "
+        f"{baseline.alarms_per_day:.2g} false alarms a day, and {baseline.recall * 100:.0f} % of "
+        "ventricular beats are found"
+    )

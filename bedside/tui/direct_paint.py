@@ -34,7 +34,8 @@ class DirectPaint:
         return (
             not widget.app.is_headless
             and widget.app._driver is not None
-            and widget.screen.is_current
+            # Textual calls a screen under a sheet current, too.
+            and widget.app.screen is widget.screen
             and not widget.app.is_inline
             and widget.screen.region.contains_region(widget.region)
         )

@@ -103,7 +103,7 @@ def banner(snapshot: BedSnapshot) -> BannerWords | None:
     """What the banner says, or None when there is nothing to say."""
     instances = by_urgency(snapshot.instances)
     if not instances:
-        return _bed_words(snapshot.bed_state)
+        return _bed_words(snapshot)
     first = instances[0]
     raised = _line_when_raised(snapshot.log, first)
     acknowledged = first.acknowledged_us is not None
@@ -133,12 +133,22 @@ def banner_line(said: BannerWords, width: int) -> str:
     return f" {title}{right:>{max(0, width - len(title) - 2)}} "
 
 
-def _bed_words(state: BedState) -> BannerWords | None:
-    if state is BedState.DISCHARGED:
+def _bed_words(snapshot: BedSnapshot) -> BannerWords | None:
+    if snapshot.bed_state is BedState.DISCHARGED:
         return BannerWords("no patient in this bed: alarms are off", ("b admits",))
-    if state is BedState.STANDBY:
-        return BannerWords("standby: recording goes on, alarms are off", ("b admits",))
+    if snapshot.bed_state is BedState.STANDBY:
+        left = "" if snapshot.standby_s is None else f" for {minutes(snapshot.standby_s)}"
+        return BannerWords(f"standby{left}: recording goes on, alarms are off", ("b admits",))
     return None
+
+
+def not_alarming(snapshot: BedSnapshot) -> str:
+    """Which conditions are off, and which lethal ones alarm later than usual; empty: none."""
+    parts = []
+    if snapshot.disabled:
+        titles = [CONDITIONS[c].title if c in CONDITIONS else c for c in snapshot.disabled]
+        parts.append(f"disabled: {', '.join(titles)}")
+    return "; ".join([*parts, *snapshot.relaxed])
 
 
 def _line_when_raised(log: tuple[LogLine, ...], instance: Instance) -> LogLine | None:
@@ -147,8 +157,11 @@ def _line_when_raised(log: tuple[LogLine, ...], instance: Instance) -> LogLine |
 
 
 def status(snapshot: BedSnapshot, glyphs: GlyphSet, width: int) -> Content:
-    """The top row: bed, links, time; link details only where there is room."""
+    """The top row: bed, links, paused sound, time; link details only where there is room."""
     right = [_span(clock(snapshot.wall_us), "bold")]
+    if snapshot.sound_paused_s:
+        paused = f" sound paused {minutes(snapshot.sound_paused_s)} "
+        right.insert(0, _span(paused, "bold reverse $warning") + Content("  "))
     right_end = Content("").join(right)
     for shown in ("all", "failed", "none"):
         parts = [_span(f"BED {snapshot.bed.upper()} ", "bold")]
@@ -198,13 +211,18 @@ def trace_title(
     return line.truncate(width, ellipsis=True)
 
 
-def _signal(snapshot: BedSnapshot) -> Content:
+def quality(snapshot: BedSnapshot) -> str:
+    """The signal's quality in words."""
     vitals = snapshot.vitals
     if vitals is None or is_stale(snapshot) or vitals.quality is None:
-        return _span(f"signal {UNKNOWN}", "$secondary")
-    if vitals.quality_reason:
-        return _span(vitals.quality_reason, "$warning")
-    return _span("good signal", "$success")
+        return f"signal {UNKNOWN}"
+    return vitals.quality_reason or "good signal"
+
+
+def _signal(snapshot: BedSnapshot) -> Content:
+    said = quality(snapshot)
+    colour = {"good signal": "$success", f"signal {UNKNOWN}": "$secondary"}.get(said, "$warning")
+    return _span(said, colour)
 
 
 def trace_notice(snapshot: BedSnapshot, lead_off: bool) -> str:
@@ -247,6 +265,8 @@ def below_heart_rate(snapshot: BedSnapshot, width: int) -> Content:
                 width, ellipsis=True
             )
         )
+    elif off := not_alarming(snapshot):
+        lines.append(_span(off, "bold $warning").truncate(width, ellipsis=True))
     return Content("\n").join(lines)
 
 
@@ -273,7 +293,12 @@ def log_lines(log: tuple[LogLine, ...], width: int, height: int) -> Content:
 
 def calibration_words(snapshot: BedSnapshot) -> str:
     """Whose threshold the gauge shows, or how far the calibration is."""
-    return f"calibration {snapshot.calibration}" if snapshot.calibration else snapshot.calibrated
+    state = snapshot.calibration.partition(":")[0]
+    if state == "proposed":
+        return "calibration done: c decides"
+    if state == "running":
+        return "calibration running"
+    return f"calibration {snapshot.calibration}" if state else snapshot.calibrated
 
 
 def _short(text: str, width: int) -> str:

@@ -26,7 +26,7 @@ from bedside.events import (
     Vitals,
     Wave,
 )
-from bedside.feed import LinkState, LocalFeed, Picture
+from bedside.feed import Hop, LinkState, LocalFeed, Picture
 
 WALL_START_US = 1_700_000_000_000_000
 RATE_HZ = 250
@@ -56,18 +56,27 @@ def heartbeat(ventricular: bool = False) -> Float32Array:
 
 @dataclass
 class PaintedBed:
-    """One bed: `play` lets its heart beat, `raise_alarm` raises, `asked` is what was acted."""
+    """One bed: `play` lets its heart beat, `raise_alarm` raises, `asked` is what was acted.
+
+    `refusal` and `needs_confirmation` are what the next answers say; `hops` is how far alerts are.
+    """
 
     name: str = "12"
     now_us: int = 1_000_000
     position: int = 0
     asked: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     refusal: str = ""
+    needs_confirmation: bool = False
+    hops: list[Hop] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.picture = Picture(self.name, title="RECORD painted")
         self.feed = LocalFeed(
-            {self.name: self.picture}, self._act, lambda: self.now_us, self.wall_us
+            {self.name: self.picture},
+            self._act,
+            lambda: self.now_us,
+            self.wall_us,
+            hops=lambda alert_id: tuple(self.hops),
         )
         self.picture.set_links(
             (
@@ -146,4 +155,7 @@ class PaintedBed:
         answer: Callable[[ActionDone], None],
     ) -> None:
         self.asked.append((bed, name, dict(arguments)))
-        answer(ActionDone(self.now_us, action_id, user, not self.refusal, self.refusal))
+        confirm = self.needs_confirmation and not arguments.get("confirmed")
+        done = not (self.refusal or confirm)
+        reason = self.refusal or ("this would alarm later: confirm it" if confirm else "")
+        answer(ActionDone(self.now_us, action_id, user, done, reason, confirm))

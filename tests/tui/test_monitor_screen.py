@@ -2,56 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
-from textual.pilot import Pilot
 
 from bedside.errors import BedsideError, SettingsError
-from bedside.events import BedChanged, BedState, Flags, Priority
+from bedside.events import (
+    BedChanged,
+    BedState,
+    Flags,
+    LimitsChanged,
+    Priority,
+    SoundPaused,
+)
 from bedside.feed import LocalFeed, Picture
+from bedside.limits import Limits, Population
 from bedside.settings import ScreenSettings
 from bedside.tui.app import BedsideApp
-from bedside.tui.screens.choice import ChoiceScreen
+from bedside.tui.screens.alert_test import AlertTestScreen
+from bedside.tui.screens.calibrate import CalibrateScreen
 from bedside.tui.screens.help import HelpScreen
+from bedside.tui.screens.limits import LimitsScreen
 from bedside.tui.screens.monitor import COMMANDS, MonitorScreen
 from tests.tui.painted_bed import PaintedBed
+from tests.tui.seen import drawn, monitor, rows, text
 
 SIZES = [(80, 24), (100, 30), (160, 40), (240, 60)]
-
-
-@asynccontextmanager
-async def monitor(
-    bed: PaintedBed, size: tuple[int, int] = (100, 30), glyphs: str = "braille"
-) -> AsyncIterator[Pilot[None]]:
-    """The screen after its first frame."""
-    app = BedsideApp(bed.feed, settings=ScreenSettings.model_validate({"glyphs": glyphs}))
-    async with app.run_test(size=size) as pilot:
-        await drawn(pilot)
-        yield pilot
-
-
-async def drawn(pilot: Pilot[None]) -> None:
-    """Have the monitor draw what it knows now, and wait until that is laid out."""
-    await pilot.pause()
-    for screen in pilot.app.screen_stack:
-        if isinstance(screen, MonitorScreen):
-            screen.draw_frame()
-            screen.draw_numbers()
-            screen.draw_frame()
-    await pilot.pause()
-
-
-def rows(pilot: Pilot[None]) -> list[str]:
-    """The screen as text."""
-    strips = pilot.app.screen._compositor.render_strips()
-    return ["".join(segment.text for segment in strip) for strip in strips]
-
-
-def text(pilot: Pilot[None]) -> str:
-    return "\n".join(rows(pilot))
 
 
 # ── what it shows ─────────────────────────────────────────────────────────────────────────────
@@ -205,26 +181,53 @@ async def test_a_feed_that_cannot_act_says_why(
         assert "the station is away: try again when it is back" in text(pilot)
 
 
-async def test_c_asks_before_it_calibrates(bed: PaintedBed) -> None:
-    async with monitor(bed) as pilot:
-        await pilot.press("c")
-        assert isinstance(pilot.app.screen, ChoiceScreen)
-        await pilot.press("escape")
-        assert bed.asked == []
-        await pilot.press("c", "enter")
-        assert bed.asked == [("12", "calibrate", {"seconds": 300})]
-
-
-@pytest.mark.parametrize(("key", "action"), [("a", "admit"), ("s", "standby"), ("d", "discharge")])
+@pytest.mark.parametrize(
+    ("key", "action"),
+    [("a", ("admit", {})), ("s", ("standby", {"seconds": 1800})), ("d", ("discharge", {}))],
+)
 async def test_b_offers_to_admit_put_on_standby_and_discharge(
-    bed: PaintedBed, key: str, action: str
+    bed: PaintedBed, key: str, action: tuple[str, dict[str, object]]
 ) -> None:
     async with monitor(bed) as pilot:
         await pilot.press("b")
         await pilot.pause()
         assert "Not for paced patients" in text(pilot)
         await pilot.press(key)
-        assert [name for _, name, _ in bed.asked] == [action]
+        assert [(name, arguments) for _, name, arguments in bed.asked] == [action]
+
+
+async def test_a_new_patient_is_admitted_with_the_limits_of_a_population(bed: PaintedBed) -> None:
+    bed.picture.apply(BedChanged(bed.now_us, BedState.DISCHARGED, "", "nurse"), bed.wall_us())
+    async with monitor(bed, (80, 24)) as pilot:
+        await pilot.press("b", "a")
+        await pilot.pause()
+        assert "neonate (up to 28 days)" in text(pilot)
+        await pilot.click("#choose-child")
+        assert bed.asked == [("12", "admit", {"population": "child"})]
+
+
+async def test_p_pauses_the_sound_and_a_second_p_ends_the_pause(bed: PaintedBed) -> None:
+    async with monitor(bed, (80, 24)) as pilot:
+        await pilot.press("p")
+        assert bed.asked == [("12", "pause-sound", {})]
+        paused = SoundPaused(bed.now_us, bed.now_us + 102_000_000, "nurse")
+        bed.picture.apply(paused, bed.wall_us())
+        await drawn(pilot)
+        assert "sound paused 1:42" in rows(pilot)[0]
+        bed.play(2)
+        await drawn(pilot)
+        assert "sound paused 1:40" in rows(pilot)[0]
+        await pilot.click("#do-pause-sound")
+        assert bed.asked[-1] == ("12", "pause-sound", {"seconds": 0})
+
+
+async def test_what_does_not_alarm_is_said_for_as_long_as_it_does_not(bed: PaintedBed) -> None:
+    limits = LimitsChanged(
+        bed.now_us, Population.ADULT, Limits(), ("bigeminy",), ("asystole only after 6 s",), "x"
+    )
+    bed.picture.apply(limits, bed.wall_us())
+    async with monitor(bed, (160, 40)) as pilot:
+        assert "disabled: bigeminy" in text(pilot)
 
 
 async def test_help_says_what_this_is_not_and_leaves_the_banner_visible(bed: PaintedBed) -> None:
@@ -261,11 +264,18 @@ async def test_every_button_does_what_its_key_does(bed: PaintedBed) -> None:
     async with monitor(bed, (80, 24)) as pilot:
         await pilot.click("#do-acknowledge")
         assert [name for _, name, _ in bed.asked] == ["acknowledge"]
-        await pilot.click("#do-bed")
+        for button, screen in (
+            ("calibrate", CalibrateScreen),
+            ("limits", LimitsScreen),
+            ("test-alert", AlertTestScreen),
+        ):
+            await pilot.click(f"#do-{button}")
+            assert isinstance(pilot.app.screen, screen)
+            await pilot.click("#do-leave")
+        await pilot.click("#do-more")
+        await pilot.click("#choose-bed")
         await pilot.click("#choose-discharge")
         assert bed.asked[-1][1] == "discharge"
-        await pilot.click("#do-calibrate")
-        await pilot.click("#choose-leave")
         await pilot.click("#do-more")
         await pilot.click("#choose-help")
         await pilot.pause()

@@ -13,13 +13,19 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.screen import Screen
 
+from bedside.events import BedState
 from bedside.feed import BedSnapshot, LastBeat
+from bedside.limits import Population
 from bedside.tui import beat_picture, words
 from bedside.tui.desk import Desk
 from bedside.tui.numerals import numeral
 from bedside.tui.paper import Paper
+from bedside.tui.screens.alert_test import AlertTestScreen
+from bedside.tui.screens.calibrate import CalibrateScreen
 from bedside.tui.screens.choice import Choice, ChoiceScreen
 from bedside.tui.screens.help import HelpScreen
+from bedside.tui.screens.limits import LimitsScreen
+from bedside.tui.screens.ward import WardScreen
 from bedside.tui.widgets.actions import ActionBar
 from bedside.tui.widgets.banner import Banner
 from bedside.tui.widgets.pane import Pane
@@ -29,7 +35,6 @@ FRAMES_PER_S = 30
 NUMBERS_PER_S = 4
 HEART_SHOWN_S = 0.2
 STANDBY_S = 1800
-CALIBRATION_S = 300
 LEAST_COLUMNS, LEAST_ROWS = 80, 24
 
 PANES = (
@@ -46,8 +51,12 @@ PANES = (
 )
 COMMANDS = (
     ("Acknowledge", "a", "action_acknowledge", "the most urgent alarm"),
+    ("Pause sound", "p", "action_pause_sound", "all sounds for 2 minutes, or on again"),
     ("Calibrate", "c", "action_calibrate", "learn this patient's normal"),
+    ("Limits", "l", "action_limits", "alarm limits, presets, disabled conditions"),
+    ("Test alert", "t", "action_test_alert", "send a marked test, hop by hop"),
     ("Bed", "b", "action_bed", "admit, standby, discharge"),
+    ("Ward", "w", "action_ward", "all beds as tiles"),
     ("Next bed", "n", "action_next_bed", "show the next bed of this station"),
     ("Speed", "s", "action_speed", "12.5, 25 or 50 mm/s"),
     ("Gain", "g", "action_gain", "5, 10 or 20 mm/mV, or automatic"),
@@ -57,7 +66,7 @@ COMMANDS = (
 )
 """Every action of the monitor: label, key, method, and what it does."""
 
-FIRST_BUTTONS = ("Acknowledge", "Calibrate", "Bed")
+FIRST_BUTTONS = ("Acknowledge", "Pause sound", "Calibrate", "Limits", "Test alert")
 """The actions with a button of their own; the others stand behind More."""
 
 
@@ -243,19 +252,34 @@ class MonitorScreen(Screen[None]):
         title = words.condition_title(instance)
         self._act("acknowledge", {"instance": instance.instance_id}, f"acknowledged: {title}")
 
-    def action_calibrate(self) -> None:
-        """Ask, then learn this patient's normal anew."""
-        question = ChoiceScreen(
-            "Calibrate",
-            f"Learns this patient's normal from the next {CALIBRATION_S // 60} minutes. "
-            "The patient should lie still; every rhythm alarm goes on.",
-            (Choice("calibrate", "Start", "enter"),),
-        )
-        self.app.push_screen(question, self._calibrate)
+    def action_pause_sound(self) -> None:
+        """Pause all sounds, or end the pause."""
+        if self._feed.snapshot(self.bed).sound_paused_s:
+            self._act("pause-sound", {"seconds": 0}, "sound is on again")
+        else:
+            self._act("pause-sound", {}, "sound paused: a new high alarm breaks through")
 
-    def _calibrate(self, answer: str | None) -> None:
-        if answer:
-            self._act("calibrate", {"seconds": CALIBRATION_S}, "calibration started")
+    def action_calibrate(self) -> None:
+        """Learn this patient's normal anew, step by step."""
+        self.app.push_screen(CalibrateScreen(self._desk, self.bed))
+
+    def action_limits(self) -> None:
+        """Show and set the bed's limits."""
+        self.app.push_screen(LimitsScreen(self._desk, self.bed))
+
+    def action_test_alert(self) -> None:
+        """Send a test."""
+        self.app.push_screen(AlertTestScreen(self._desk, self.bed))
+
+    def action_ward(self) -> None:
+        """Show all beds; the one chosen is shown next."""
+        self.app.push_screen(WardScreen(self._desk, self.bed), self._show_bed)
+
+    def _show_bed(self, bed: str | None) -> None:
+        if bed is not None and bed != self.bed:
+            self.bed = bed
+            self._sweep.restart()
+        self.draw_numbers()
 
     def action_bed(self) -> None:
         """Ask: admit, standby or discharge."""
@@ -273,19 +297,33 @@ class MonitorScreen(Screen[None]):
         self.app.push_screen(question, self._change_bed)
 
     def _change_bed(self, answer: str | None) -> None:
-        if answer == "admit":
-            self._act("admit", {}, "admitted: alarms are armed")
+        if answer == "admit" and self._feed.snapshot(self.bed).bed_state is BedState.DISCHARGED:
+            question = ChoiceScreen(
+                "Admit: whose limits?",
+                "Adult, child (1 to 12 years), neonate (up to 28 days) or athlete. Not for paced "
+                "patients: pacing looks like a beat.",
+                tuple(
+                    Choice(each.value, each.value.capitalize(), each.value[0])
+                    for each in Population
+                ),
+            )
+            self.app.push_screen(question, self._admit)
+        elif answer == "admit":
+            self._act("admit", {}, "the alarms are armed again")
         elif answer == "standby":
             self._act("standby", {"seconds": STANDBY_S}, f"standby for {STANDBY_S // 60} min")
         elif answer == "discharge":
             self._act("discharge", {}, "discharged: alarms are off")
 
+    def _admit(self, population: str | None) -> None:
+        if population:
+            self._act("admit", {"population": population}, "admitted: alarms are armed")
+
     def action_next_bed(self) -> None:
         """Show the next bed of this station."""
         beds = self._feed.beds()
-        self.bed = beds[(beds.index(self.bed) + 1) % len(beds)] if self.bed in beds else beds[0]
-        self._sweep.restart()
-        self.draw_numbers()
+        at = beds.index(self.bed) + 1 if self.bed in beds else 0
+        self._show_bed(beds[at % len(beds)])
 
     def action_speed(self) -> None:
         """Draw faster or slower."""

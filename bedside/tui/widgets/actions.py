@@ -13,11 +13,11 @@ class ActionButton(Static):
     def __init__(self, label: str, key: str, action: str) -> None:
         super().__init__(label, id=f"do-{action.replace('_', '-')}", markup=False)
         self.border_subtitle = key
-        self._action = action
+        self.action_name = action
 
     async def on_click(self) -> None:
         """Do the action."""
-        await self.run_action(f"screen.{self._action}")
+        await self.run_action(f"screen.{self.action_name}")
 
 
 class ActionBar(Horizontal):
