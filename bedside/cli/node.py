@@ -95,7 +95,7 @@ def provision(
 
 @group.command()
 def tell(node: Node, order: Order, config: options.Config = None) -> None:
-    """Blink its LED, restart it, switch its front end off between patients and on again."""
+    """Blink its LED, restart or update it, switch its front end off between patients and on."""
     if not is_node_name(node):
         raise SettingsError(f"{node!r} is no node's name: use 1 to 32 of a-z, 0-9 and -.")
     broker = settings_file.load(config).broker

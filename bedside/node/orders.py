@@ -22,6 +22,7 @@ class Order(StrEnum):
     REBOOT = "reboot"
     IDLE = "idle"
     RESUME = "resume"
+    UPDATE = "update"
 
 
 def tell(node: str, order: Order, connect: Callable[..., Link]) -> None:

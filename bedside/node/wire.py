@@ -2,8 +2,12 @@
 
 Topics, under `bedside/v1/{node}/`, the name of `a-z`, `0-9` and `-`: `ecg` (batches, QoS 1), `meta`
 and `status` (JSON, retained; `status` is also the last will), `ack` and `cmd` (to the node). What
-comes on `cmd` is a JSON string: `identify`, `reboot`, and `idle` and `resume`, which switch the
-front end off between patients and on again, while sampling goes on, flagged as lead-off.
+comes on `cmd` is a JSON string: `identify`, `reboot`, `update` (new firmware, where a node takes
+any), and `idle` and `resume`, which switch the front end off between patients and on again, while
+sampling goes on, flagged as lead-off. The status is `state`, `boot_id`, `free_heap` in bytes,
+`backlog_s`, and what a node counts since boot: batches `dropped` by a full store, publishes
+`expired` in its MQTT client, `missed_ticks` of its sampling timer; and `rssi` in dBm. What it does
+not know is null.
 
     batch   0  2 bytes  magic `BE`              acknowledgement
             2  u8       version, 1              0  2 bytes  magic `BA`

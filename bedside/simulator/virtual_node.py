@@ -231,6 +231,8 @@ class VirtualNode:
                 "free_heap": None,
                 "backlog_s": round(self._uplink.backlog_s(time.monotonic()), 1),
                 "dropped": self._uplink.dropped,
+                "expired": 0,
+                "missed_ticks": None,
                 "rssi": None,
             }
         ).encode()

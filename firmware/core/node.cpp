@@ -11,10 +11,9 @@ constexpr struct {
     const char* json;
     Command command;
 } kCommands[] = {
-    {"\"identify\"", Command::kIdentify},
-    {"\"reboot\"", Command::kReboot},
-    {"\"idle\"", Command::kIdle},
-    {"\"resume\"", Command::kResume},
+    {"\"identify\"", Command::kIdentify}, {"\"reboot\"", Command::kReboot},
+    {"\"idle\"", Command::kIdle},         {"\"resume\"", Command::kResume},
+    {"\"update\"", Command::kUpdate},
 };
 
 bool is_space(uint8_t letter) {
@@ -99,6 +98,11 @@ void Node::disconnected(bool client_keeps) {
     }
 }
 
+void Node::expired(int32_t token) {
+    ++expired_;
+    uplink_.expired(token);
+}
+
 void Node::heard_ack(const uint8_t* payload, size_t size) {
     Ack ack{};
     if (decode_ack(payload, size, ack) != Refusal::kNone) {
@@ -129,6 +133,7 @@ void Node::status(Text& into, bool online) const {
     const int32_t free_heap = port_.free_heap(port_.context);
     const int32_t rssi_dbm = port_.rssi_dbm(port_.context);
     const uint32_t backlog_ds = uplink_.backlog_ms(now_ms()) / 100;
+    const int64_t missed_ticks = port_.missed_ticks(port_.context);
     into.add("{\"state\": \"").add(online ? "online" : "offline");
     into.add("\", \"boot_id\": ").add(uplink_.boot_id());
     into.add(", \"free_heap\": ");
@@ -139,6 +144,13 @@ void Node::status(Text& into, bool online) const {
     }
     into.add(", \"backlog_s\": ").add(backlog_ds / 10).add(".").add(backlog_ds % 10);
     into.add(", \"dropped\": ").add(uplink_.dropped());
+    into.add(", \"expired\": ").add(expired_);
+    into.add(", \"missed_ticks\": ");
+    if (missed_ticks < 0) {
+        into.add("null");
+    } else {
+        into.add(static_cast<uint32_t>(missed_ticks));
+    }
     into.add(", \"rssi\": ");
     if (rssi_dbm == 0) {
         into.add("null");

@@ -18,6 +18,7 @@ enum class Command : uint8_t {
     kReboot,
     kIdle,    ///< switch the front end off
     kResume,  ///< and on again
+    kUpdate,  ///< fetch new firmware
 };
 
 /// True for 1 to 32 of a-z, 0-9 and -.
@@ -56,7 +57,7 @@ class Node {
     void disconnected(bool client_keeps);
 
     void published(int32_t token) { uplink_.published(token); }
-    void expired(int32_t token) { uplink_.expired(token); }
+    void expired(int32_t token);
 
     void heard_ack(const uint8_t* payload, size_t size);
     static Command heard_command(const uint8_t* payload, size_t size);
@@ -88,6 +89,7 @@ class Node {
     bool connected_ = false;
     int64_t next_status_us_ = 0;
     uint32_t refused_acks_ = 0;
+    uint32_t expired_ = 0;
     Topic ecg_topic_;
     Topic meta_topic_;
     Topic status_topic_;

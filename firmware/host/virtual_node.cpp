@@ -193,6 +193,7 @@ Port VirtualNode::port() {
                 return static_cast<VirtualNode*>(self)->publish(topic, bytes, size, retain);
             },
             [](void*) -> std::int32_t { return -1; },
+            [](void*) -> std::int64_t { return -1; },
             [](void*) -> std::int32_t { return 0; },
             [](void*, const char* text) { std::fprintf(stderr, "%s\n", text); }};
 }

@@ -52,6 +52,8 @@ void start_network(const Credentials& credentials) {
     memcpy(wifi.sta.ssid, credentials.ssid, strlen(credentials.ssid));
     memcpy(wifi.sta.password, credentials.wifi_password, strlen(credentials.wifi_password));
     wifi.sta.threshold.authmode = WIFI_AUTH_WPA2_PSK;
+    // The credentials lie in our namespace of the NVS and nowhere else.
+    ESP_ERROR_CHECK(esp_wifi_set_storage(WIFI_STORAGE_RAM));
     ESP_ERROR_CHECK(esp_wifi_set_mode(WIFI_MODE_STA));
     ESP_ERROR_CHECK(esp_wifi_set_config(WIFI_IF_STA, &wifi));
     // The radio's naps cost up to 300 ms of latency.

@@ -36,11 +36,24 @@ constexpr int kNetworkTimeoutMs = 5000;
 constexpr int kReconnectMs = 2000;
 constexpr TickType_t kStep = pdMS_TO_TICKS(20);
 constexpr int64_t kIdentifyUs = 10'000'000;
+constexpr int64_t kNewsEveryUs = 10'000'000;
+constexpr size_t kLeastStoreBytes = 8192;
+// Of a subscription, besides the message id of a request; ids begin with 1.
+constexpr int kNotAsked = -1;
+constexpr int kAnswered = 0;
 constexpr const char* kFirmware = "0.1.0";
 
 /// What the MQTT client's task tells the publisher's.
 struct Incoming {
-    enum class Kind : uint8_t { kConnected, kDisconnected, kPublished, kDeleted, kAck, kCommand };
+    enum class Kind : uint8_t {
+        kConnected,
+        kDisconnected,
+        kSubscribed,
+        kPublished,
+        kDeleted,
+        kAck,
+        kCommand,
+    };
     Kind kind;
     uint8_t size;
     int32_t token;
@@ -104,6 +117,14 @@ void on_mqtt(void*, esp_event_base_t, int32_t id, void* data) {
         case MQTT_EVENT_DATA:
             hear(event, told);
             break;
+        case MQTT_EVENT_SUBSCRIBED:
+            if (event.error_handle != nullptr &&
+                event.error_handle->error_type == MQTT_ERROR_TYPE_SUBSCRIBE_FAILED) {
+                ESP_LOGE(kTag, "the broker does not let this node read its ack and cmd");
+            }
+            told.kind = Incoming::Kind::kSubscribed;
+            tell(told);
+            break;
         default:
             break;
     }
@@ -122,22 +143,26 @@ Port make_port() {
             [](void*) { return wall_us(); },
             &enqueue,
             [](void*) { return static_cast<int32_t>(esp_get_free_heap_size()); },
+            [](void*) { return int64_t{sampler_counts().missed_ticks}; },
             [](void*) { return rssi_dbm(); },
             [](void*, const char* text) { ESP_LOGW(kTag, "%s", text); }};
 }
 
-/// PSRAM where there is some, else a part of the internal memory.
+/// PSRAM where there is some, else as much of the internal memory as is wanted and free.
 Store& make_store() {
+    const size_t useful = Store::words_for(Store::kNone, kBatchSamples) * sizeof(uint32_t);
     size_t bytes = heap_caps_get_largest_free_block(MALLOC_CAP_SPIRAM);
-    const Store::Index most = Store::kNone;
-    const size_t useful = Store::words_for(most, kBatchSamples) * sizeof(uint32_t);
     uint32_t caps = MALLOC_CAP_SPIRAM;
-    if (bytes == 0) {
+    if (bytes < kLeastStoreBytes) {
         bytes = size_t{CONFIG_BEDSIDE_STORE_KB} * 1024;
         caps = MALLOC_CAP_INTERNAL | MALLOC_CAP_8BIT;
     }
     bytes = bytes < useful ? bytes : useful;
     auto* words = static_cast<uint32_t*>(heap_caps_malloc(bytes, caps));
+    while (words == nullptr && bytes / 2 >= kLeastStoreBytes) {
+        bytes /= 2;
+        words = static_cast<uint32_t*>(heap_caps_malloc(bytes, caps));
+    }
     ESP_ERROR_CHECK(words != nullptr ? ESP_OK : ESP_ERR_NO_MEM);
     alignas(Store) static uint8_t memory[sizeof(Store)];
     return *new (memory) Store(words, bytes / sizeof *words, kBatchSamples);
@@ -169,10 +194,21 @@ void start_client(const Credentials& credentials) {
     ESP_ERROR_CHECK(esp_mqtt_client_start(client));
 }
 
-void obey(Command command, int64_t& identify_until_us) {
+/// What the publisher's task remembers between two rounds.
+struct State {
+    const Credentials& credentials;
+    int64_t identify_until_us = 0;
+    bool connected = false;
+    int ack_token = kNotAsked;  ///< of the subscription over this connection
+    int cmd_token = kNotAsked;
+    SamplerCounts told = {};
+    int64_t next_news_us = 0;
+};
+
+void obey(Command command, State& state) {
     switch (command) {
         case Command::kIdentify:
-            identify_until_us = esp_timer_get_time() + kIdentifyUs;
+            state.identify_until_us = esp_timer_get_time() + kIdentifyUs;
             break;
         case Command::kReboot:
             esp_restart();
@@ -183,34 +219,73 @@ void obey(Command command, int64_t& identify_until_us) {
         case Command::kResume:
             set_idle(false);
             break;
+        case Command::kUpdate:
+            start_update(state.credentials);
+            break;
         default:
             ESP_LOGW(kTag, "a command was not understood");
     }
 }
 
-void answer(const Incoming& event, int64_t& identify_until_us) {
+void answer(const Incoming& event, State& state) {
     switch (event.kind) {
         case Incoming::Kind::kConnected:
-            esp_mqtt_client_subscribe(client, node->ack_topic(), 1);
-            esp_mqtt_client_subscribe(client, node->cmd_topic(), 1);
+            state.connected = true;
+            state.ack_token = state.cmd_token = kNotAsked;
             node->connected();
             confirm_update();
             break;
         case Incoming::Kind::kDisconnected:
+            state.connected = false;
             node->disconnected(true);
+            break;
+        case Incoming::Kind::kSubscribed:
+            state.ack_token = event.token == state.ack_token ? kAnswered : state.ack_token;
+            state.cmd_token = event.token == state.cmd_token ? kAnswered : state.cmd_token;
             break;
         case Incoming::Kind::kPublished:
             node->published(event.token);
             break;
         case Incoming::Kind::kDeleted:
-            node->expired(event.token);
+            if (event.token == state.ack_token) {
+                state.ack_token = kNotAsked;
+            } else if (event.token == state.cmd_token) {
+                state.cmd_token = kNotAsked;
+            } else {
+                node->expired(event.token);
+            }
             break;
         case Incoming::Kind::kAck:
             node->heard_ack(event.bytes, event.size);
             break;
         case Incoming::Kind::kCommand:
-            obey(Node::heard_command(event.bytes, event.size), identify_until_us);
+            obey(Node::heard_command(event.bytes, event.size), state);
             break;
+    }
+}
+
+/// Without its acknowledgements a node would fill its store: asked for until the client takes it.
+void subscribe(State& state) {
+    if (state.connected && state.ack_token < 0) {
+        state.ack_token = esp_mqtt_client_subscribe(client, node->ack_topic(), 1);
+    }
+    if (state.connected && state.cmd_token < 0) {
+        state.cmd_token = esp_mqtt_client_subscribe(client, node->cmd_topic(), 1);
+    }
+}
+
+/// What the sampler could not do, as soon as it grows, but no more than every 10 s.
+void tell_of_sampler(State& state, int64_t now_us) {
+    const SamplerCounts now = sampler_counts();
+    const bool grown = now.missed_ticks != state.told.missed_ticks ||
+                       now.failed_readings != state.told.failed_readings ||
+                       now.lost_cuts != state.told.lost_cuts;
+    if (grown && now_us >= state.next_news_us) {
+        ESP_LOGW(kTag, "since boot %u ticks missed, %u readings failed, %u batches lost",
+                 static_cast<unsigned>(now.missed_ticks),
+                 static_cast<unsigned>(now.failed_readings), static_cast<unsigned>(now.lost_cuts));
+        state.told = now;
+        state.next_news_us = now_us + kNewsEveryUs;
     }
 }
 
@@ -232,14 +307,14 @@ void run(void* argument) {
     ESP_LOGI(kTag, "room for %u batches", static_cast<unsigned>(store.capacity()));
     ESP_ERROR_CHECK(esp_task_wdt_add(nullptr));
     start_client(*task.credentials);
-    int64_t identify_until_us = 0;
-    uint32_t told_lost_cuts = 0;
+    State state = {*task.credentials};
     Incoming event = {};
     Cut cut = {};
     while (true) {
         if (xQueueReceive(incoming, &event, kStep) == pdTRUE) {
-            answer(event, identify_until_us);
+            answer(event, state);
         }
+        subscribe(state);
         if (__atomic_exchange_n(&an_event_was_lost, false, __ATOMIC_RELAXED)) {
             // One of them may have been a PUBACK: send again, the bedside knows duplicates.
             uplink.disconnected();
@@ -249,11 +324,8 @@ void run(void* argument) {
         }
         node->step();
         const int64_t now_us = esp_timer_get_time();
-        switch_led(now_us < identify_until_us && now_us / 250'000 % 2 == 0);
-        if (const uint32_t lost = sampler_counts().lost_cuts; lost != told_lost_cuts) {
-            told_lost_cuts = lost;
-            ESP_LOGE(kTag, "%u batches found the queue full", static_cast<unsigned>(lost));
-        }
+        switch_led(now_us < state.identify_until_us && now_us / 250'000 % 2 == 0);
+        tell_of_sampler(state, now_us);
         ESP_ERROR_CHECK(esp_task_wdt_reset());
     }
 }

@@ -73,6 +73,10 @@ Converter set_up_converter() {
     scheme.unit_id = unit;
     scheme.atten = channel.atten;
     scheme.bitwidth = channel.bitwidth;
+#if CONFIG_IDF_TARGET_ESP32
+    // For the oldest chips, whose eFuse holds no calibration.
+    scheme.default_vref = 1100;
+#endif
     ESP_ERROR_CHECK(adc_cali_create_scheme_line_fitting(&scheme, &converter.calibration));
 #endif
     return converter;

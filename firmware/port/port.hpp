@@ -22,6 +22,9 @@ struct Port {
     /// Bytes of heap left, or −1 where that means nothing.
     int32_t (*free_heap)(void* context);
 
+    /// The timer's ticks since boot that nobody answered in time, or −1 where that means nothing.
+    int64_t (*missed_ticks)(void* context);
+
     /// Signal strength of the Wi-Fi in dBm, or 0 where there is none.
     int32_t (*rssi_dbm)(void* context);
 

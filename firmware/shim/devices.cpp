@@ -33,6 +33,7 @@ esp_event_handler_t on_wifi = nullptr;
 void (*on_time)(struct timeval*) = nullptr;
 int next_token = 1;
 std::vector<int> outbox;
+std::vector<int> unanswered_subscriptions;
 
 void tell(esp_mqtt_event_id_t id, esp_mqtt_event_t event) {
     on_mqtt(nullptr, nullptr, id, &event);
@@ -40,11 +41,22 @@ void tell(esp_mqtt_event_id_t id, esp_mqtt_event_t event) {
 
 void confirm_all() {
     std::vector<int> confirmed;
+    std::vector<int> subscribed;
     {
         const std::lock_guard<std::mutex> held(guard);
         if (the_world.broker_is_up && the_world.broker_confirms) {
             confirmed.swap(outbox);
+            subscribed.swap(unanswered_subscriptions);
         }
+    }
+    for (const int token : subscribed) {
+        esp_mqtt_error_codes_t errors = {};
+        errors.error_type =
+            the_world.broker_grants ? MQTT_ERROR_TYPE_NONE : MQTT_ERROR_TYPE_SUBSCRIBE_FAILED;
+        esp_mqtt_event_t event = {};
+        event.msg_id = token;
+        event.error_handle = &errors;
+        tell(MQTT_EVENT_SUBSCRIBED, event);
     }
     for (const int token : confirmed) {
         esp_mqtt_event_t event = {};
@@ -84,6 +96,8 @@ void deliver(const std::string& topic, const std::vector<std::uint8_t>& bytes) {
 void expire_outbox() {
     std::vector<int> expired;
     expired.swap(outbox);
+    expired.insert(expired.end(), unanswered_subscriptions.begin(), unanswered_subscriptions.end());
+    unanswered_subscriptions.clear();
     for (const int token : expired) {
         esp_mqtt_event_t event = {};
         event.msg_id = token;
@@ -142,7 +156,7 @@ uint32_t esp_get_free_heap_size(void) {
 }
 
 void* heap_caps_malloc(size_t size, uint32_t) {
-    return std::malloc(size);
+    return size > the_world.largest_block ? nullptr : std::malloc(size);
 }
 
 size_t heap_caps_get_largest_free_block(uint32_t) {
@@ -189,6 +203,10 @@ esp_err_t esp_wifi_init(const wifi_init_config_t*) {
 
 esp_err_t esp_wifi_set_mode(wifi_mode_t) {
     return ESP_OK;
+}
+
+esp_err_t esp_wifi_set_storage(wifi_storage_t storage) {
+    return storage == WIFI_STORAGE_RAM ? ESP_OK : ESP_FAIL;
 }
 
 esp_err_t esp_wifi_set_config(wifi_interface_t, wifi_config_t* config) {
@@ -238,8 +256,10 @@ esp_err_t esp_ota_mark_app_valid_cancel_rollback(void) {
     return ESP_OK;
 }
 
-esp_err_t esp_https_ota(const esp_https_ota_config_t*) {
-    return ESP_FAIL;
+esp_err_t esp_https_ota(const esp_https_ota_config_t* config) {
+    const std::lock_guard<std::mutex> held(guard);
+    the_world.updates.emplace_back(config->http_config->url, config->http_config->cert_pem);
+    return the_world.update_arrives ? ESP_OK : ESP_FAIL;
 }
 
 esp_err_t gpio_config(const gpio_config_t*) {
@@ -259,7 +279,7 @@ int gpio_get_level(gpio_num_t pin) {
 
 esp_err_t adc_oneshot_io_to_channel(int, adc_unit_t* unit, adc_channel_t* channel) {
     *unit = ADC_UNIT_1;
-    *channel = 6;
+    *channel = ADC_CHANNEL_6;
     return ESP_OK;
 }
 
@@ -280,9 +300,10 @@ esp_err_t adc_oneshot_read(adc_oneshot_unit_handle_t, adc_channel_t, int* raw) {
     return ESP_OK;
 }
 
-esp_err_t adc_cali_create_scheme_line_fitting(const adc_cali_line_fitting_config_t*,
+// As on a chip whose eFuse holds no calibration.
+esp_err_t adc_cali_create_scheme_line_fitting(const adc_cali_line_fitting_config_t* config,
                                               adc_cali_handle_t*) {
-    return ESP_OK;
+    return config->default_vref != 0 ? ESP_OK : ESP_ERR_INVALID_ARG;
 }
 
 esp_err_t adc_cali_raw_to_voltage(adc_cali_handle_t, int raw, int* millivolts) {
@@ -313,8 +334,14 @@ esp_err_t esp_mqtt_client_register_event(esp_mqtt_client_handle_t, esp_mqtt_even
     return ESP_OK;
 }
 
-int esp_mqtt_client_subscribe(esp_mqtt_client_handle_t, const char* topic, int) {
+int esp_mqtt_client_subscribe_single(esp_mqtt_client_handle_t, const char* topic, int) {
+    const std::lock_guard<std::mutex> held(guard);
+    if (the_world.refused_subscriptions > 0) {
+        --the_world.refused_subscriptions;
+        return -1;
+    }
     the_world.subscribed.emplace_back(topic);
+    unanswered_subscriptions.push_back(next_token);
     return next_token++;
 }
 

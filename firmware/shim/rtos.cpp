@@ -129,6 +129,13 @@ BaseType_t xTaskCreatePinnedToCore(TaskFunction_t function, const char* name, ui
     return pdPASS;
 }
 
+// The task's function returns right afterwards.
+void vTaskDelete(TaskHandle_t) {
+    const std::lock_guard<std::mutex> held(lock);
+    --task_count;
+    changed.notify_all();
+}
+
 uint32_t ulTaskNotifyTake(BaseType_t, TickType_t wait) {
     std::unique_lock<std::mutex> held(lock);
     shim_task* const task = self;

@@ -21,6 +21,7 @@ namespace flag = bedside::flag;
 constexpr std::int64_t kSecond = 2000;
 constexpr int kLoPlus = 32;
 constexpr int kShutdown = 25;
+constexpr int kLed = 26;
 const std::string kEcg = "bedside/v1/icu-1/ecg";
 
 int failures = 0;
@@ -85,6 +86,21 @@ bool was_logged(const char* text) {
     return false;
 }
 
+std::vector<std::string> statuses() {
+    std::vector<std::string> texts;
+    for (const shim::Message& message : world().published) {
+        if (message.topic == "bedside/v1/icu-1/status") {
+            CHECK(message.retain);
+            texts.emplace_back(message.bytes.begin(), message.bytes.end());
+        }
+    }
+    return texts;
+}
+
+bool was_told_last(const char* in_status) {
+    return statuses().back().find(in_status) != std::string::npos;
+}
+
 void unprovisioned() {
     app_main();
     CHECK(was_logged("provision this node"));
@@ -129,11 +145,24 @@ void starts_and_samples() {
 
     shim::run_ticks(10 * kSecond);
     CHECK(world().published.empty());
+    // The client takes neither request at first, and then loses one.
+    world().refused_subscriptions = 2;
+    world().broker_confirms = false;
     shim::set_broker(true);
     CHECK(world().update_confirmations == 1);
-    CHECK((std::set<std::string>{world().subscribed.begin(), world().subscribed.end()} ==
-           std::set<std::string>{"bedside/v1/icu-1/ack", "bedside/v1/icu-1/cmd"}));
+    CHECK(world().subscribed.empty());
+    CHECK(was_told_last("\"expired\": 0,"));
+    shim::run_ticks(100);
+    CHECK((world().subscribed ==
+           std::vector<std::string>{"bedside/v1/icu-1/ack", "bedside/v1/icu-1/cmd"}));
+    shim::expire_outbox();
+    shim::run_ticks(100);
+    CHECK((world().subscribed ==
+           std::vector<std::string>{"bedside/v1/icu-1/ack", "bedside/v1/icu-1/cmd",
+                                    "bedside/v1/icu-1/ack", "bedside/v1/icu-1/cmd"}));
+    world().broker_confirms = true;
     shim::run_ticks(10 * kSecond);
+    CHECK(world().subscribed.size() == 4);
     const std::vector<Batch> batches = batches_from(0);
     std::map<std::uint64_t, std::int16_t> signal;
     for (const Batch& batch : batches) {
@@ -201,6 +230,8 @@ void sends_again_what_the_client_gave_up_on() {
         sequences.insert(batch.header.sequence);
     }
     CHECK(sequences.count(*sequences.begin()) == 2);
+    shim::run_ticks(10 * kSecond);
+    CHECK(!was_told_last("\"expired\": 0,"));
 
     world().outbox_is_full = true;
     const std::size_t full = world().published.size();
@@ -221,6 +252,10 @@ void accounts_for_every_tick() {
     world().converter_fails = [now](std::int64_t tick) { return tick == now + 5000; };
     shim::run_ticks(4 * kSecond);
     world().held_up_ticks = [](std::int64_t) { return 0; };
+    CHECK(was_logged("since boot 4 ticks missed"));
+    shim::run_ticks(10 * kSecond);
+    CHECK(was_logged("since boot 304 ticks missed, 1 readings failed, 0 batches lost"));
+    CHECK(was_told_last("\"missed_ticks\": 304"));
     const std::vector<Batch> batches = batches_from(mark);
     int gaps = 0;
     for (std::size_t i = 1; i < batches.size(); ++i) {
@@ -264,6 +299,12 @@ void obeys_and_tells() {
     shim::set_time_synced();
     const std::size_t mark = world().published.size();
     command("\"identify\"");
+    int lit = 0;
+    for (int step = 0; step < 40; ++step) {
+        shim::run_ticks(kSecond / 20);
+        lit += world().pins[kLed];
+    }
+    CHECK(lit >= 15 && lit <= 25);
     command("\"dance\"");
     CHECK(was_logged("not understood"));
     shim::deliver("bedside/v1/icu-1/ack", {'B', 'A', 1});
@@ -271,16 +312,13 @@ void obeys_and_tells() {
     shim::deliver("bedside/v1/icu-1/cmd", std::vector<std::uint8_t>(500, 'x'));
     CHECK(was_logged("was ignored"));
     shim::run_ticks(11 * kSecond);
+    CHECK(world().pins[kLed] == 0);
     CHECK((batches_from(mark).back().header.flags & flag::kClockSynced) != 0);
-    bool told = false;
-    for (std::size_t i = mark; i < world().published.size(); ++i) {
-        const shim::Message& message = world().published[i];
-        const std::string text(message.bytes.begin(), message.bytes.end());
-        told = told || (message.topic == "bedside/v1/icu-1/status" && message.retain &&
-                        text.find("\"free_heap\": 150000") != std::string::npos &&
-                        text.find("\"rssi\": -57") != std::string::npos);
-    }
-    CHECK(told);
+    CHECK(was_told_last("\"free_heap\": 150000"));
+    CHECK(was_told_last("\"rssi\": -57"));
+    command("\"update\"");
+    CHECK(was_logged("BEDSIDE_UPDATE_URL is empty"));
+    CHECK(world().updates.empty());
     command("\"reboot\"");
     CHECK(world().restarts == 1);
     CHECK(world().watchdog_resets > 1000);
@@ -296,11 +334,60 @@ void a_night() {
     obeys_and_tells();
 }
 
+void little_memory() {
+    provision();
+    world().largest_block = 30'000;
+    app_main();
+    shim::settle();
+    shim::run_ticks(60 * kSecond);
+    shim::set_broker(true);
+    shim::run_ticks(10 * kSecond);
+    // A quarter of the 96 KB: 146 batches of 168 bytes, of the 300 that were cut and 50 more.
+    const std::uint32_t dropped = batches_from(0).back().header.dropped;
+    CHECK(dropped >= 300 - 146 - 3 && dropped <= 350 - 146);
+}
+
+void no_rights() {
+    provision();
+    world().broker_grants = false;
+    app_main();
+    shim::settle();
+    shim::set_broker(true);
+    shim::run_ticks(kSecond);
+    CHECK(was_logged("does not let this node read"));
+    CHECK(world().subscribed.size() == 2);
+}
+
+void updates() {
+    provision();
+    app_main();
+    shim::settle();
+    shim::set_broker(true);
+    CHECK(world().updates.empty());
+    command("\"update\"");
+    CHECK(world().updates.size() == 1);
+    CHECK(world().updates.back().first == "https://updates.local/node.bin");
+    CHECK(world().updates.back().second == world().nvs["ca"]);
+    CHECK(was_logged("no update: ESP_FAIL"));
+    CHECK(world().restarts == 0);
+    world().update_arrives = true;
+    command("\"update\"");
+    CHECK(world().updates.size() == 2);
+    CHECK(world().restarts == 1);
+}
+
+/// What shows that a check that does not hold is seen.
+void must_fail() {
+    CHECK(world().restarts == 1);
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
     const std::map<std::string, void (*)()> scenarios{
-        {"unprovisioned", &unprovisioned}, {"plain_broker", &plain_broker}, {"a_night", &a_night}};
+        {"unprovisioned", &unprovisioned}, {"plain_broker", &plain_broker}, {"a_night", &a_night},
+        {"little_memory", &little_memory}, {"no_rights", &no_rights},       {"updates", &updates},
+        {"must_fail", &must_fail}};
     const auto found = scenarios.find(count > 1 ? arguments[1] : "");
     if (found == scenarios.end()) {
         return 2;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 // The world around main/ on a host: a timer, a converter, pins, NVS and a broker, all of them the
@@ -30,10 +31,15 @@ struct World {
     bool broker_is_up = false;
     bool broker_confirms = true;
     bool outbox_is_full = false;
+    bool broker_grants = true;
+    int refused_subscriptions = 0;
+    std::size_t largest_block = SIZE_MAX;
+    bool update_arrives = false;
     std::uint32_t boot_id = 0xB007;
     // What main/ did.
     std::vector<Message> published;
     std::vector<std::string> subscribed;
+    std::vector<std::pair<std::string, std::string>> updates;  ///< URL and CA
     std::vector<std::string> errors;
     std::string uri, ca, username, password, client_id, will_topic, will, ssid;
     std::uint64_t outbox_limit = 0;

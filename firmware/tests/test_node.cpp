@@ -20,6 +20,7 @@ struct World {
     int64_t wall_us = 0;
     int32_t heap = 123'456;
     int32_t rssi = -61;
+    int64_t missed_ticks = 7;
     int32_t next_token = 1;
     int batches = 0;
     int statuses = 0;
@@ -57,6 +58,7 @@ struct World {
                 [](void* context) { return of(context).wall_us; },
                 &World::publish,
                 [](void* context) { return of(context).heap; },
+                [](void* context) { return of(context).missed_ticks; },
                 [](void* context) { return of(context).rssi; },
                 [](void* context, const char*) { ++of(context).logged; }};
     }
@@ -121,7 +123,8 @@ TEST("the status comes every ten seconds and is JSON with every field") {
     CHECK_EQUAL(bench.world.statuses, 2);
     CHECK_EQUAL(strcmp(bench.world.last_json,
                        "{\"state\": \"online\", \"boot_id\": 3735928559, \"free_heap\": 123456, "
-                       "\"backlog_s\": 1.0, \"dropped\": 0, \"rssi\": -61}"),
+                       "\"backlog_s\": 1.0, \"dropped\": 0, \"expired\": 0, \"missed_ticks\": 7, "
+                       "\"rssi\": -61}"),
                 0);
 }
 
@@ -129,13 +132,16 @@ TEST("what a node cannot know of itself is null") {
     Bench bench;
     bench.world.heap = -1;
     bench.world.rssi = 0;
+    bench.world.missed_ticks = -1;
     char json[Node::kMaxJsonBytes];
     bedside::Text text(json, sizeof json);
     bench.node.status(text, false);
-    CHECK_EQUAL(strcmp(json,
-                       "{\"state\": \"offline\", \"boot_id\": 3735928559, \"free_heap\": null, "
-                       "\"backlog_s\": 0.0, \"dropped\": 0, \"rssi\": null}"),
-                0);
+    CHECK_EQUAL(
+        strcmp(json,
+               "{\"state\": \"offline\", \"boot_id\": 3735928559, \"free_heap\": null, "
+               "\"backlog_s\": 0.0, \"dropped\": 0, \"expired\": 0, \"missed_ticks\": null, "
+               "\"rssi\": null}"),
+        0);
 }
 
 TEST("the node describes itself") {
@@ -216,6 +222,7 @@ TEST("an acknowledgement frees, and bytes that are none are counted") {
 
 TEST("commands are JSON strings, and unknown ones are ignored") {
     CHECK(told("\"identify\"") == Command::kIdentify);
+    CHECK(told("\"update\"") == Command::kUpdate);
     CHECK(told(" \"reboot\"\r\n") == Command::kReboot);
     CHECK(told("\t\"idle\"") == Command::kIdle);
     CHECK(told("\"resume\"") == Command::kResume);

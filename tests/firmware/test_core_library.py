@@ -69,6 +69,15 @@ def test_both_write_a_batch_as_the_same_bytes(core: CoreLibrary, batch: Batch) -
         assert header[name] == getattr(batch, name)
 
 
+@given(batches(), st.integers(0, 10_000), st.integers(1, 255))
+def test_a_changed_byte_never_reads_as_the_same_batch(
+    core: CoreLibrary, batch: Batch, place: int, change: int
+) -> None:
+    payload = bytearray(wire.encode_batch(batch))
+    payload[place % len(payload)] ^= change
+    assert core.decode_batch(bytes(payload))[0] != ""
+
+
 @given(batches(), st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), max_size=4), U32)
 def test_both_refuse_a_damaged_batch_for_the_same_reason(
     core: CoreLibrary, batch: Batch, damages: list[tuple[int, int]], cut: int

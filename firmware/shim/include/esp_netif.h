@@ -5,4 +5,3 @@
 typedef struct esp_netif_obj esp_netif_t;
 
 extern "C" esp_err_t esp_netif_init(void);
-extern "C" esp_netif_t* esp_netif_create_default_wifi_sta(void);

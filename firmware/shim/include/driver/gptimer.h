@@ -4,13 +4,19 @@
 
 #include "esp_err.h"
 
-typedef struct gptimer* gptimer_handle_t;
-typedef enum { GPTIMER_CLK_SRC_DEFAULT } gptimer_clock_source_t;
+typedef struct gptimer_t* gptimer_handle_t;
+typedef enum { GPTIMER_CLK_SRC_APB = 4, GPTIMER_CLK_SRC_DEFAULT = 4 } gptimer_clock_source_t;
 typedef enum { GPTIMER_COUNT_DOWN, GPTIMER_COUNT_UP } gptimer_count_direction_t;
 typedef struct {
     gptimer_clock_source_t clk_src;
     gptimer_count_direction_t direction;
     uint32_t resolution_hz;
+    int intr_priority;
+    struct {
+        uint32_t intr_shared : 1;
+        uint32_t allow_pd : 1;
+        uint32_t backup_before_sleep : 1;
+    } flags;
 } gptimer_config_t;
 typedef struct {
     uint64_t count_value;

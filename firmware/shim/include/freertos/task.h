@@ -11,3 +11,4 @@ extern "C" BaseType_t xTaskCreatePinnedToCore(TaskFunction_t function, const cha
                                               BaseType_t core);
 extern "C" uint32_t ulTaskNotifyTake(BaseType_t clear, TickType_t wait);
 extern "C" void vTaskNotifyGiveFromISR(TaskHandle_t task, BaseType_t* woken);
+extern "C" void vTaskDelete(TaskHandle_t task);
