@@ -148,8 +148,9 @@ class OutboxFile:
             path.touch(mode=0o600)
             self._database = sqlite3.connect(path, timeout=timeout_s, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
+            why = getattr(error, "strerror", None) or error
             raise DeliveryError(
-                f"The outbox {path} cannot be opened ({error}): choose a station.data_dir that"
+                f"The outbox {path} cannot be opened ({why}): choose a station.data_dir that"
                 " bedside may write."
             ) from error
         try:

@@ -17,8 +17,9 @@ from typing import Any
 
 from bedside.delivery import aws
 from bedside.delivery.aws import AwsError
-from bedside.delivery.secret_file import check_secret_file
+from bedside.delivery.secret_file import check_secret_file, check_secret_place
 from bedside.errors import DeliveryError
+from bedside.private_file import write_private
 
 PHONES = ("FirstPhone", "SecondPhone", "ThirdPhone")
 _POLL_S = 0.5
@@ -137,16 +138,10 @@ def _make_file(path: Path, content: Callable[[], bytes]) -> str:
     if path.exists():
         check_secret_file(path)
         return f"kept {path}"
+    check_secret_place(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Empty at first, so that a place where no key may lie is refused before there is one.
-        path.touch(mode=0o600)
-        try:
-            check_secret_file(path)
-        except DeliveryError:
-            path.unlink()
-            raise
-        path.write_bytes(content())
+        write_private(path, content())
     except OSError as error:
         raise DeliveryError(
             f"{path} cannot be written ({error.strerror}): choose another folder in"
@@ -296,8 +291,7 @@ def _issue(iot: Any, what: Installation) -> str:
     )
     try:
         what.certificate_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        what.certificate_file.touch(mode=0o600)
-        what.certificate_file.write_text(issued["certificatePem"])
+        write_private(what.certificate_file, issued["certificatePem"].encode())
     except OSError as error:
         raise DeliveryError(
             f"{what.certificate_file} cannot be written ({error.strerror})."

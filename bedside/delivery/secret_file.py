@@ -33,6 +33,11 @@ def check_secret_file(path: Path) -> None:
         ) from error
     if mode & 0o077:
         raise DeliveryError(f"Others can read the key {path}: run chmod 600 {path}.")
+    check_secret_place(path)
+
+
+def check_secret_place(path: Path) -> None:
+    """Refuse a place inside a source repository for a secret; raises `DeliveryError`."""
     folders = path.resolve().parents
     if any((folder / mark).exists() for folder in folders for mark in _SOURCE_MARKS):
         raise DeliveryError(

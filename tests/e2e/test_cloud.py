@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ import pytest
 
 from bedside.alert_transport import alert_transport
 from bedside.delivery import acknowledgement, iot_topics
+from bedside.delivery.delivery import DeliveryState
+from bedside.delivery.log_transport import LogTransport
+from bedside.delivery.outbox import Outbox
 from bedside.events import AlarmState
 from bedside.settings import (
     AlertSettings,
@@ -31,7 +35,7 @@ from bedside.simulator.source import PatientSource, parse_episodes
 from bedside.simulator.virtual_node import VirtualNode
 from bedside.station import Station
 from tests.conftest import PROJECT
-from tests.delivery.cloud import ACK_KEY, THING, Cloud, Phone
+from tests.delivery.cloud import ACK_KEY, PATIENCE_S, THING, Cloud, Phone
 from tests.e2e.test_station import BED, SPEED, Listener
 from tests.mosquitto import Mosquitto
 
@@ -139,6 +143,25 @@ def test_an_asystole_reaches_the_phone_and_is_acknowledged_from_there(
         assert seen.acknowledged_by == "dr-who from afar"
         lines = station.feed().snapshot(BED).log
     assert "acknowledged" in {line.delivery for line in lines if line.mark == "***"}
+
+
+def test_a_discharge_ends_the_escalation_of_what_nobody_acknowledged(
+    settings: Settings, mosquitto: Mosquitto, phone: Phone
+) -> None:
+    heard = Listener()
+    source = PatientSource(SyntheticPatient(), parse_episodes("sinus/20,asystole"))
+    with (
+        running(settings, heard) as station,
+        VirtualNode(source, BED, "127.0.0.1", mosquitto.port, speed=SPEED),
+    ):
+        alert = told_of(phone, "asystole")
+        done = threading.Event()
+        station.act(BED, "d1", "nurse", "discharge", {}, lambda _: done.set())
+        assert done.wait(PATIENCE_S)
+    path = settings.station.data_dir / "outbox.sqlite"
+    with contextlib.closing(Outbox(path, LogTransport(), contacts=2)) as outbox:
+        [row] = [row for row in outbox.rows() if row.alert.alert_id == alert["id"]]
+    assert row.state is DeliveryState.ACKNOWLEDGED
 
 
 def test_an_alarm_that_the_cloud_cannot_hear_leaves_when_it_is_back(

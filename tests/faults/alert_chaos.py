@@ -21,7 +21,6 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from statistics import quantiles
 from typing import Any
 
 from tests.conftest import PROJECT
@@ -50,12 +49,7 @@ class Count:
     received: Counter[str] = field(default_factory=Counter)
     messages: int = 0
     changed: int = 0
-    commit_s: list[float] = field(default_factory=list)
-    handed_s: list[float] = field(default_factory=list)
     order_kept: bool = False
-    outage_left_s: float = 0.0
-    outage_messages: int = 0
-    frozen_noticed_s: float | None = None
 
     @property
     def lost(self) -> set[str]:
@@ -131,7 +125,7 @@ class Sender:
 
 
 class Chaos:
-    """One run: faults in the order of a seed, then the questions that need calm."""
+    """One run: faults in the order of a seed."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.count = Count()
@@ -187,17 +181,6 @@ class Chaos:
         self._receive(self.count.committed)
         last.stop()
 
-    def measure(self, alerts: int) -> None:
-        """With the link up and nothing wrong: how long a commit and the handing over take."""
-        sender = self._sender(1e9)
-        sender.wait("up")
-        self._commit(sender, alerts, every_s=0.03)
-        sender.wait("accepted", alerts)
-        sender.stop()
-        self.count.commit_s = [each["took_s"] for each in sender.all("queued")]
-        self.count.handed_s = [each["took_s"] for each in sender.all("sent")]
-        self._receive(self.count.committed)
-
     def order(self, alerts: int) -> None:
         """What waited through an outage leaves in order: newest high first, then the oldest."""
         sender = self._sender(1e9)
@@ -217,36 +200,6 @@ class Chaos:
         high = [number for number in numbers if number % HIGH_EVERY == 0]
         others = [number for number in numbers if number % HIGH_EVERY]
         self.count.order_kept = left == [*reversed(high), *others]
-
-    def outage(self, alerts: int) -> None:
-        """With the ordinary allowance: all that waited has left within seconds."""
-        sender = self._sender(0)
-        sender.wait("up")
-        downs = len(sender.all("down"))
-        self._cloud.broker.kill()
-        self.count.broker_kills += 1
-        sender.wait("down", downs + 1)
-        self._commit(sender, alerts, every_s=0.001)
-        sender.wait("queued", alerts)
-        before = self.count.messages
-        self._cloud.broker.start()
-        began_s = time.monotonic()
-        self._receive(self.count.committed)
-        self.count.outage_left_s = time.monotonic() - began_s
-        self.count.outage_messages = self.count.messages - before
-        sender.stop()
-
-    def freeze(self) -> None:
-        """A link that answers nothing is noticed although nothing is to be sent."""
-        sender = self._sender(1e9)
-        sender.wait("up")
-        downs = len(sender.all("down"))
-        began_s = time.monotonic()
-        self._cloud.broker.freeze()
-        sender.wait("down", downs + 1)
-        self.count.frozen_noticed_s = time.monotonic() - began_s
-        self._cloud.broker.thaw()
-        sender.stop()
 
     def _sender(self, most_per_minute: float) -> Sender:
         sender = Sender(self._outbox, self._cloud, self.count, most_per_minute)
@@ -294,21 +247,8 @@ def table(count: Count) -> str:
         ("duplicates, with the same id", str(count.duplicates)),
         ("duplicates whose content differs", str(count.changed)),
         ("order after an outage as promised", "yes" if count.order_kept else "NO"),
-        (
-            "200 alerts after an outage: all gone, and in how many messages",
-            f"{count.outage_left_s:.1f} s, {count.outage_messages}",
-        ),
-        ("commit, p50 and p99", _milliseconds(count.commit_s)),
-        ("handed to the transport, p50 and p99", _milliseconds(count.handed_s)),
     ]
-    if count.frozen_noticed_s is not None:
-        rows.append(("a frozen link without traffic noticed", f"{count.frozen_noticed_s:.1f} s"))
     return "\n".join(["| what | result |", "|---|---|", *(f"| {a} | {b} |" for a, b in rows)])
-
-
-def _milliseconds(values_s: list[float]) -> str:
-    percentiles = quantiles(values_s, n=100)
-    return f"{percentiles[49] * 1000:.1f} and {percentiles[98] * 1000:.1f} ms"
 
 
 def main() -> None:
@@ -321,10 +261,7 @@ def main() -> None:
         chaos = Chaos(Path(folder), arguments.seed)
         try:
             chaos.run(arguments.alerts, process_kills=14, broker_kills=5)
-            chaos.measure(300)
             chaos.order(40)
-            chaos.outage(200)
-            chaos.freeze()
         finally:
             chaos.close()
     print(table(chaos.count))
