@@ -11,23 +11,23 @@ import logging
 import secrets
 import shutil
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bedside import __version__, station_topics
+from bedside import __version__, station_topics, systemd
 from bedside.alarms.log import AlarmLog
 from bedside.alarms.replay import replay
 from bedside.anomaly.autoencoder import Autoencoder
 from bedside.anomaly.baseline import Baseline, BaselineError
 from bedside.anomaly.scoring import ModelFacts
+from bedside.clerk import Clerk
 from bedside.counts import Counts
 from bedside.delivery.alert import Alert
 from bedside.delivery.delivery import DeliveryStep
 from bedside.delivery.transport import Transport
 from bedside.dispatch import Dispatch
-from bedside.errors import BedsideError, RecordError
+from bedside.errors import BedsideError, ModelError, RecordError
 from bedside.events import (
     Action,
     ActionDone,
@@ -40,22 +40,20 @@ from bedside.events import (
     Scores,
 )
 from bedside.feed import LocalFeed
-from bedside.node import wire
+from bedside.inbox import Inbox
 from bedside.node.link import Link
+from bedside.ports import LogEntry, Ports
 from bedside.recording import bed_file
 from bedside.recording.beats import BeatNote, StripNote
 from bedside.recording.bed_file import BedFile
 from bedside.recording.recorder import Recorder, SyncError
-from bedside.roles import role_needed
 from bedside.settings import Settings
-from bedside.ward import Answer, LogEntry, Ports, SequenceRanges, Ward
+from bedside.ward import Answer, SequenceRanges, Ward
+from bedside.watch import TICK_S, Watch
 from bedside.worker import Worker
 
 _log = logging.getLogger(__name__)
 
-TICK_S = 0.5
-TROUBLE_SHOWN_S = 10.0
-UNLOGGED_ROWS = 10_000
 NOTICED_WITHIN_S = 5.0
 
 
@@ -133,8 +131,13 @@ class Station:
         `titles` stand beside the traces of beds whose signal is a replay.
         """
         self._settings = settings
-        self._autoencoder = autoencoder or Autoencoder.load()
-        self._model = ModelFacts(self._autoencoder.version, self._autoencoder.population_threshold)
+        self._model_fault = ""
+        self._autoencoder = autoencoder or self._load_model()
+        self._model = (
+            ModelFacts("none", float("inf"))
+            if self._autoencoder is None
+            else ModelFacts(self._autoencoder.version, self._autoencoder.population_threshold)
+        )
         self._speed = speed
         self._started_s = time.monotonic()
         folder = settings.station.data_dir
@@ -156,10 +159,8 @@ class Station:
             settings.limits.delivery_failing_s / speed,
         )
         self._stopping = False
-        self._started = False
-        self._unlogged: deque[LogEntry] = deque(maxlen=UNLOGGED_ROWS)
-        self._troubles = 0
-        self._last_trouble_us: int | None = None
+        self._behind_s = 0.0
+        self._clerk = Clerk(self._alarm_log, failed=lambda error: self._unwell("disk", error))
         self._make_workers()
         self.ward = Ward(
             settings,
@@ -167,7 +168,8 @@ class Station:
             Ports(
                 score=lambda bed, request: self._scorer.put((bed, request)),
                 record=self._disk.put,
-                log=self._log,
+                log=self._clerk.put,
+                written=self._clerk.written,
                 keep=lambda bed, content: self._disk.put(_Kept(bed, content)),
                 alert=self._dispatch.put,
                 follow=self._dispatch.follow,
@@ -179,29 +181,52 @@ class Station:
             ),
             titles,
         )
+        self._watch = Watch(
+            self.ward.station,
+            self._analysis,
+            self._scorer,
+            at_us=self._at_us,
+            speed=speed,
+            behind_s=lambda: self._behind_s if self._analysis.waiting else 0.0,
+        )
+        self._inbox = Inbox(
+            settings,
+            hear=self._heard,
+            act=self.act,
+            publish=lambda *message: self._link.publish(*message),
+            refused=self.ward.counts.refused,
+            now_us=self.now_us,
+        )
         self._link = self._make_link()
         self._open_known_beds()
         # In one transaction: a kill in between leaves the log as the earlier run left it.
-        self._write_log()
+        self._clerk.write()
 
     def start(self) -> None:
         """Start every thread and the link to the broker."""
-        self._started = True
+        self._clerk.start()
         for worker in (self._analysis, self._scorer, self._disk):
             worker.start()
+        self._watch.start()
         self._dispatch.start()
         self._link.start()
+        if self._autoencoder is None:
+            self._well("model", False, self._model_fault)
+        systemd.notify("READY=1")
 
     def stop(self) -> None:
         """End in order, so that nothing that was received is lost."""
         self._stopping = True
+        systemd.notify("STOPPING=1")
         name = self._settings.station.name
         self._link.publish(*station_topics.state_message(name, up=False, beds=()))
         self._link.stop()
         for worker in (self._analysis, self._scorer, self._disk):
             if not worker.stop():
                 _log.error("%s did not end in time", worker.name)
+        self._watch.stop()
         self._dispatch.stop()
+        self._clerk.stop()
         try:
             self._recorder.sync(self.now_us() / 1e6, at_once=True)
         finally:
@@ -275,7 +300,19 @@ class Station:
             worker.name: worker.failures + worker.overflows
             for worker in (self._analysis, self._scorer, self._disk)
         }
-        return failures | {"delivery": self._dispatch.failures}
+        return failures | {
+            "delivery": self._dispatch.failures,
+            "alarm log": self._clerk.failures,
+            "watch": self._watch.failures,
+        }
+
+    def _load_model(self) -> Autoencoder | None:
+        """The rhythm is watched without a model, too; that there is none is an alarm."""
+        try:
+            return Autoencoder.load()
+        except ModelError as error:
+            self._model_fault = str(error)
+            return None
 
     # ── construction ──────────────────────────────────────────────────────────────────────────
 
@@ -285,7 +322,7 @@ class Station:
             self._analyse,
             capacity=20_000,
             every_s=TICK_S / max(1.0, self._speed),
-            idle=self._tick,
+            idle=lambda: self.ward.tick(),
         )
         self._scorer = Worker[tuple[str, ScoreRequest]](
             "scoring",
@@ -293,7 +330,7 @@ class Station:
             capacity=2000,
             failed=lambda error: self._unwell("model", error),
         )
-        self._disk = Worker[Batch | BeatNote | StripNote | LogEntry | _Kept](
+        self._disk = Worker[Batch | BeatNote | StripNote | _Kept](
             "disk",
             self._store,
             capacity=20_000,
@@ -312,18 +349,16 @@ class Station:
             username=broker.username,
             password=broker.password(),
             ca_file=broker.ca_file,
-            subscriptions=(
-                wire.ecg_topic("+"),
-                station_topics.action_topic(station.name, "+", "+"),
-            ),
+            subscriptions=self._inbox.subscriptions(),
             will=(topic, payload),
-            on_message=self._received,
+            on_message=self._inbox.receive,
             on_state=self._broker_changed,
         )
 
     def _open_known_beds(self) -> None:
         logged = self._alarm_log.of_last_run()
-        self._log(LogEntry("start", {"version": __version__, "bed": ""}, self.wall_us(), 0))
+        self._clerk.put(LogEntry("start", {"version": __version__, "bed": ""}, self.wall_us(), 0))
+        self.ward.station.go_on(replay(row.payload for row in logged.get("", ())).alarms)
         for path in sorted(self._beds_folder.glob("*.json")):
             name = path.stem
             if not self.ward.serves(name):
@@ -333,9 +368,10 @@ class Station:
             if kept is not None and kept.baseline is not None:
                 try:
                     baseline = Baseline.from_json(kept.baseline)
-                    baseline.require(
-                        bed=name, session=kept.session, model_version=self._model.version
-                    )
+                    if self._autoencoder is not None:
+                        baseline.require(
+                            bed=name, session=kept.session, model_version=self._model.version
+                        )
                 except BaselineError as error:
                     _log.warning("%s", error)
                     baseline = None
@@ -349,47 +385,7 @@ class Station:
                 alarms=left.alarms if same else None,
             )
 
-    # ── the broker's thread ───────────────────────────────────────────────────────────────────
-
-    def _received(self, topic: str, payload: bytes) -> None:
-        received_s = time.monotonic()
-        action = station_topics.action_of(topic, self._settings.station.name)
-        if action is not None:
-            self._asked(*action, payload)
-            return
-        node = wire.node_of(topic)
-        if node is None or node[1] != "ecg":
-            return
-        try:
-            batch = wire.decode_batch(payload, node[0], self.now_us())
-        except wire.WireError as error:
-            self.ward.counts.refused[error.reason] += 1
-            _log.warning("a batch of node %s is refused: %s", node[0], error)
-            return
-        if not self._analysis.put(_Heard(batch, received_s)):
-            _log.error("analysis cannot keep up: a batch of node %s waits at the node", node[0])
-
-    def _asked(self, bed: str, user: str, payload: bytes) -> None:
-        station = self._settings.station.name
-
-        def answer(done: ActionDone) -> None:
-            topic = station_topics.result_topic(station, bed, user)
-            self._link.publish(topic, station_topics.result_payload(done), 1, False)
-
-        try:
-            action_id, name, arguments, refusal = station_topics.read_action(payload, time.time())
-        except (ValueError, KeyError, TypeError, BedsideError) as error:
-            _log.warning("an action of %s is refused: %s", user, error)
-            return
-        role, needed = self._settings.role_of(user), role_needed(name)
-        if role < needed:
-            refusal = (
-                f"{user} may {role.word}, this needs the role {needed.word}: see station.roles"
-            )
-        if refusal:
-            answer(ActionDone(self.now_us(), action_id, user, False, refusal))
-        else:
-            self.act(bed, action_id, user, name, arguments, answer)
+    # ── links and parts, on any thread ────────────────────────────────────────────────────────
 
     def _broker_changed(self, connected: bool, detail: str) -> None:
         if self._stopping:
@@ -402,7 +398,18 @@ class Station:
         ago_s = 0.0 if heard_s is None else min(time.monotonic() - heard_s, NOTICED_WITHIN_S)
         now_us = self.now_us()
         since_us = max(0, now_us - round(ago_s * self._speed * 1e6))
-        self._analysis.put(_Taken("", Health(now_us, "broker", False, detail, since_us)))
+        self._say(Health(now_us, "broker", False, detail, since_us))
+
+    def _unwell(self, subject: str, error: BaseException) -> None:
+        self._well(subject, False, str(error) if isinstance(error, BedsideError) else repr(error))
+
+    def _well(self, subject: str, ok: bool, detail: str = "") -> None:
+        self._say(Health(self.now_us(), subject, ok, detail))
+
+    def _say(self, health: Health) -> None:
+        self._watch.put(health)
+        if health.subject == "broker":
+            self._analysis.put(_Taken("", health))
 
     # ── the analysis thread ───────────────────────────────────────────────────────────────────
 
@@ -410,7 +417,8 @@ class Station:
         match item:
             case _Heard():
                 self.ward.heard(item.batch)
-                self.ward.counts.latencies_s.append(time.monotonic() - item.received_s)
+                self._behind_s = time.monotonic() - item.received_s
+                self.ward.counts.latencies_s.append(self._behind_s)
             case _Taken():
                 self.ward.take(item.bed, item.happened, item.answer)
             case _Stored(safe=True):
@@ -420,36 +428,20 @@ class Station:
             case _Delivered():
                 self.ward.delivered(item.step)
 
-    def _tick(self) -> None:
-        troubles = self._analysis.failures + self._analysis.overflows
-        if troubles != self._troubles:
-            self._troubles = troubles
-            self._last_trouble_us = self.now_us()
-            self.ward.take("", Health(self.now_us(), "analysis", False, f"{troubles} faults"))
-        elif self._last_trouble_us is None or self._calm():
-            self._last_trouble_us = None
-            self.ward.take("", Health(self.now_us(), "analysis", True))
-        self.ward.tick()
-
-    def _calm(self) -> bool:
-        """Whether analysis has run long enough without a fault to say that it is well again."""
-        return self.now_us() - (self._last_trouble_us or 0) > TROUBLE_SHOWN_S * 1e6
-
-    def _unwell(self, subject: str, error: BaseException) -> None:
-        self._well(subject, False, str(error) if isinstance(error, BedsideError) else repr(error))
-
-    def _well(self, subject: str, ok: bool, detail: str = "") -> None:
-        self._analysis.put(_Taken("", Health(self.now_us(), subject, ok, detail)))
+    def _heard(self, batch: Batch, received_s: float) -> bool:
+        return self._analysis.put(_Heard(batch, received_s))
 
     # ── the other threads ─────────────────────────────────────────────────────────────────────
 
     def _score(self, asked: tuple[str, ScoreRequest]) -> None:
         bed, request = asked
+        if self._autoencoder is None:
+            raise ModelError(self._model_fault)
         scores = tuple(self._autoencoder.score(request.beats, request.baseline))
         self._analysis.put(_Taken(bed, Scores(self.now_us(), scores, request.purpose)))
         self._well("model", True)
 
-    def _store(self, item: Batch | BeatNote | StripNote | LogEntry | _Kept) -> None:
+    def _store(self, item: Batch | BeatNote | StripNote | _Kept) -> None:
         match item:
             case Batch():
                 try:
@@ -460,32 +452,10 @@ class Station:
                     raise
             case BeatNote() | StripNote():
                 self._recorder.note(item)
-            case LogEntry():
-                self._unlogged.append(item)
-                self._write_log()
             case _Kept():
                 bed_file.save(self._beds_folder / f"{item.bed}.json", item.content)
 
-    def _log(self, entry: LogEntry) -> bool:
-        """Take a row for the alarm log; before the start it waits for the others of that time."""
-        if self._started:
-            return self._disk.put(entry)
-        self._unlogged.append(entry)
-        return True
-
-    def _write_log(self) -> None:
-        """Append what is not in the alarm log yet, in order; what fails is tried again."""
-        waiting = list(self._unlogged)
-        if not waiting:
-            return
-        self._alarm_log.append_all(
-            (row.kind, row.content, row.wall_us, row.at_us) for row in waiting
-        )
-        for _ in waiting:
-            self._unlogged.popleft()
-
     def _sync(self) -> None:
-        self._write_log()
         try:
             ranges = self._recorder.sync(self.now_us() / 1e6)
         except SyncError as error:
@@ -509,7 +479,7 @@ class Station:
     def health(self, subject: str, ok: bool, detail: str, since_s: float | None = None) -> None:
         """How the delivery or its link fares."""
         since_us = None if since_s is None else max(0, self._at_us(since_s))
-        self._analysis.put(_Taken("", Health(self.now_us(), subject, ok, detail, since_us)))
+        self._say(Health(self.now_us(), subject, ok, detail, since_us))
 
     def acknowledged(self, alert: Alert, by: str) -> None:
         """Somebody far away took an alert on: its alarm is acknowledged too."""

@@ -17,12 +17,11 @@ from typing import Any
 from bedside import station_topics
 from bedside.alarms.engine import PAUSE_S, EngineState, restarted
 from bedside.alarms.notification import Notifications
-from bedside.alarms.surroundings import Surroundings
 from bedside.anomaly.baseline import Baseline
 from bedside.anomaly.scoring import ModelFacts
 from bedside.broadcast import Broadcast
 from bedside.counts import Counts
-from bedside.delivery.alert import Alert, alert_of, test_alert, test_id
+from bedside.delivery.alert import alert_of, test_alert, test_id
 from bedside.delivery.delivery import DeliveryState, DeliveryStep
 from bedside.event_json import to_json
 from bedside.events import (
@@ -49,47 +48,30 @@ from bedside.late_review import LateReview
 from bedside.monitor import Monitor
 from bedside.node import wire
 from bedside.node.stream import ArrivalKind, Stream
+from bedside.ports import LogEntry, Ports
 from bedside.recording.beats import BeatNote, BeatPairs, StripNote
 from bedside.recording.bed_file import BedFile
 from bedside.settings import Settings
+from bedside.station_alarms import StationAlarms
 
 Answer = Callable[[ActionDone], None]
 SequenceRanges = Mapping[tuple[str, int], list[tuple[int, int]]]
 """(node, boot id) → first and last sequence numbers."""
 
-_LOGGED = {SuspensionChanged: "suspension", SoundPaused: "sound", LimitsChanged: "limits"}
-
 _QUESTIONS = ("want-wave", "events-since")
+
+_LOGGED = (
+    AlarmChanged
+    | SuspensionChanged
+    | SoundPaused
+    | LimitsChanged
+    | BedChanged
+    | CalibrationChanged
+    | FoundLate
+)
 
 NODE_SILENT_S = 3.0
 REMEMBERED_ACTIONS = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """A row for the alarm log; `wall_us` and `at_us` are those of what happened."""
-
-    kind: str
-    content: dict[str, Any]
-    wall_us: int
-    at_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Where things go that leave the ward. Each returns at once; False says that it was refused."""
-
-    score: Callable[[str, ScoreRequest], bool]
-    record: Callable[[Batch | BeatNote | StripNote], bool]
-    log: Callable[[LogEntry], bool]
-    keep: Callable[[str, BedFile], bool]
-    alert: Callable[[Alert], bool]
-    follow: Callable[[str, Instance], bool]
-    patient_left: Callable[[str], bool]
-    publish: Callable[[str, bytes, int, bool], bool]
-    show: Callable[[str, Event, int], None]
-    now_us: Callable[[], int]
-    wall_us: Callable[[], int]
 
 
 @dataclass(slots=True, eq=False)
@@ -115,7 +97,10 @@ class Ward:
         ports: Ports,
         titles: Mapping[str, str] | None = None,
     ) -> None:
-        """An empty ward; beds come with `open_bed` or with their first batch."""
+        """An empty ward; beds come with `open_bed` or with their first batch.
+
+        `titles` stand beside the traces of beds whose signal is a replay.
+        """
         self.counts = Counts()
         self.pictures: dict[str, Picture] = {}
         self._settings = settings
@@ -124,9 +109,15 @@ class Ward:
         self._titles = titles or {}
         self._beds: dict[str, _Bed] = {}
         self._run = secrets.token_hex(2)
-        self._surroundings = Surroundings(f"station{self._run}-", settings.limits)
-        self._notifications = Notifications()
-        self._health: dict[str, Health] = {}
+        self.station = StationAlarms(
+            settings.station.name,
+            self._run,
+            settings.limits,
+            ports,
+            self.pictures,
+            self.counts,
+            self._publish_states,
+        )
         self._said_beds: set[str] | None = None
         self._done: deque[str] = deque(maxlen=REMEMBERED_ACTIONS)
         self._hops: deque[Hop] = deque(maxlen=500)
@@ -173,7 +164,7 @@ class Ward:
         self.pictures[name] = picture
         if state is not BedState.DISCHARGED:
             self._emit(name, [*monitor.begun(user, self._ports.now_us()), *changes])
-        for instance in self._surroundings.instances:
+        for instance in self.station.instances:
             picture.apply(AlarmChanged(instance.at_us, instance), self._ports.wall_us())
         self._calibrated(bed, baseline)
 
@@ -202,17 +193,12 @@ class Ward:
                 self._emit(batch.node, list(bed.late.heard(batch)))
 
     def take(self, name: str, happened: Input, answer: Answer | None = None) -> None:
-        """Any other input: of a bed, or of the station itself where the name is empty."""
+        """Any other input: of a bed, or of all beds where the name is empty."""
         match happened:
             case Health():
-                self._health[happened.subject] = happened
-                # A link that is away is shown; what alarms is an alert that cannot leave.
-                if happened.subject != "cloud":
-                    self._emit("", self._surroundings.step(happened))
-                if happened.subject == "broker":
-                    self._said_beds = None
-                    for bed in self._beds:
-                        self._step(bed, happened)
+                self._said_beds = None
+                for bed in self._beds:
+                    self._step(bed, happened)
             case Action():
                 self._act(name, happened, answer)
             case _ if name in self._beds:
@@ -239,11 +225,8 @@ class Ward:
                 self._beds[node].stream.not_stored(boot_id, first, last)
 
     def tick(self) -> None:
-        """Time goes on for every bed and for the station."""
+        """Time goes on for every bed."""
         tick = Tick(self._ports.now_us())
-        self._emit("", self._surroundings.step(tick))
-        for instance in self._notifications.tick(tick.at_us):
-            self._alert("", instance)
         if self._said_beds != self._beds.keys():
             message = station_topics.state_message(
                 self._settings.station.name, up=True, beds=self._beds
@@ -262,7 +245,7 @@ class Ward:
         wall_us = self._ports.wall_us()
         for picture in self.pictures.values() if step.instance_id else ():
             picture.set_delivery(step.instance_id, step.state.value)
-        link = self._health.get("cloud")
+        link = self.station.health_of("cloud")
         content = station_topics.delivery_json(step, wall_us, None if link is None else link.ok)
         self._hops.append(station_topics.read_hop(content))
         topic = station_topics.delivery_topic(self._settings.station.name)
@@ -293,9 +276,10 @@ class Ward:
             done = self._test_alert(name, action)
         elif action.name == "pause-sound":
             done = self._pause_sound(name, action)
-        elif self._surroundings.knows(str(action.arguments.get("instance", ""))):
-            events, refusal = self._surroundings.acknowledge(action)
-            self._emit("", events)
+        elif (
+            action.name == "acknowledge"
+            and (refusal := self.station.acknowledge(action)) is not None
+        ):
             done = _refused(action, refusal) if refusal else _done(action)
         elif name not in self._beds:
             done = _refused(action, f"this station has no bed {name}")
@@ -305,7 +289,12 @@ class Ward:
             assert isinstance(last, ActionDone)
             done = last
         self._done.append(action.action_id)
-        self._emit(name if name in self._beds else "", [done])
+        wall_us = self._ports.wall_us()
+        self._ports.log(LogEntry("action", _action_json(name, action, done), wall_us, action.at_us))
+        # Whoever hears that it is done may count on it, whatever happens to this process.
+        self._ports.written()
+        if name in self._beds:
+            self._emit(name, [done])
         if answer is not None:
             answer(done)
 
@@ -334,56 +323,52 @@ class Ward:
             answers.append(done)
         if any(done.done for done in answers):
             seconds = float(action.arguments.get("seconds", PAUSE_S))
-            self._emit("", self._surroundings.pause_sound(seconds, action.user, action.at_us))
+            self.station.pause_sound(seconds, action.user, action.at_us)
             return _done(action)
         return answers[0]
 
     def _emit(self, name: str, events: list[Event]) -> None:
-        """Everything that follows from an event; the station's own go into every picture."""
+        """Everything that follows from a bed's events: first to the log, then to all who look."""
+        bed = self._beds[name]
+        wall_us = self._ports.wall_us()
         for event in events:
-            wall_us = self._ports.wall_us()
-            bed = self._beds.get(name)
-            for picture in [bed.picture] if bed else list(self.pictures.values()):
-                picture.apply(event, wall_us)
+            if isinstance(event, _LOGGED):
+                self._log(name, event, wall_us)
+        if any(isinstance(event, AlarmChanged) for event in events):
+            self._ports.written()
+        for event in events:
+            bed.picture.apply(event, wall_us)
             self.counts.event(event)
-            for beat in bed.pairs.take(event) if bed else ():
+            for beat in bed.pairs.take(event):
                 self._ports.record(BeatNote(name, beat))
             match event:
                 case ScoreRequest():
                     if not self._ports.score(name, event):
-                        self.take("", Health(event.at_us, "model", False, "too slow"))
+                        self.station.health(Health(event.at_us, "model", False, "too slow"))
                 case AlarmChanged(instance=instance):
-                    self._alarm_changed(name, instance, wall_us)
-                case FoundLate():
-                    self._log("found-late", name, event, wall_us)
-                case SuspensionChanged() | SoundPaused() | LimitsChanged():
-                    self._log(_LOGGED[type(event)], name, event, wall_us)
-                case BedChanged() | CalibrationChanged() if bed is not None:
-                    self._bed_changed(name, bed, event, wall_us)
+                    self._alarm_changed(name, instance)
+                case BedChanged() | CalibrationChanged():
+                    self._bed_changed(name, bed, event)
                 case _:
                     pass
             self._ports.show(name, event, wall_us)
-            if bed is not None:
-                bed.broadcast.heard(event, self._ports.now_us(), wall_us)
+            bed.broadcast.heard(event, self._ports.now_us(), wall_us)
 
-    def _alarm_changed(self, name: str, instance: Instance, wall_us: int) -> None:
-        notifications = self._beds[name].notifications if name else self._notifications
-        for leaving in notifications.changed(instance):
+    def _alarm_changed(self, name: str, instance: Instance) -> None:
+        bed = self._beds[name]
+        for leaving in bed.notifications.changed(instance):
             self._alert(name, leaving)
-        self._ports.follow(name or self._settings.station.name, instance)
-        heard_to = self._beds[name].monitor.heard_to if name else None
+        self._ports.follow(name, instance)
+        heard_to = bed.monitor.heard_to
         if heard_to is not None and instance.active_us == instance.at_us:
             since_s = (instance.at_us - instance.onset_us) / 1e6
             self._ports.record(StripNote(name, *heard_to, since_s))
-        self._log("alarm", name, AlarmChanged(instance.at_us, instance), wall_us)
 
-    def _bed_changed(
-        self, name: str, bed: _Bed, event: BedChanged | CalibrationChanged, wall_us: int
-    ) -> None:
-        self._log("bed", name, event, wall_us)
+    def _bed_changed(self, name: str, bed: _Bed, event: BedChanged | CalibrationChanged) -> None:
         if isinstance(event, BedChanged):
             bed.late.forget()
-            self._ports.patient_left(name)
+            if event.session != bed.session or event.state is not BedState.ADMITTED:
+                self._ports.patient_left(name)
             if event.session != bed.session:
                 self._calibrated(bed, None)
             bed.session = event.session
@@ -395,17 +380,17 @@ class Ward:
         if not self._ports.keep(name, BedFile(bed.monitor.state, bed.session, stored)):
             self._disk_is_behind()
 
-    def _log(self, kind: str, name: str, event: Event, wall_us: int) -> None:
+    def _log(self, name: str, event: Event, wall_us: int) -> None:
         """A row for the alarm log, stamped now, with the newest sample of the bed."""
         content = (to_json(event) or {}) | {"bed": name}
-        heard_to = self._beds[name].monitor.heard_to if name else None
+        heard_to = self._beds[name].monitor.heard_to
         if heard_to is not None:
             content |= {"boot_id": heard_to[0], "sample": heard_to[1]}
-        if not self._ports.log(LogEntry(kind, content, wall_us, event.at_us)):
+        if not self._ports.log(LogEntry(content["event"], content, wall_us, event.at_us)):
             self._disk_is_behind()
 
     def _disk_is_behind(self) -> None:
-        self.take("", Health(self._ports.now_us(), "disk", False, "the disk cannot keep up"))
+        self.station.health(Health(self._ports.now_us(), "disk", False, "the disk cannot keep up"))
 
     def _calibrated(self, bed: _Bed, baseline: Baseline | None) -> None:
         bed.baseline = baseline
@@ -415,11 +400,10 @@ class Ward:
 
     def _alert(self, name: str, instance: Instance) -> None:
         self.counts.alerts += 1
-        picture = self.pictures.get(name)
-        vitals = None if picture is None else picture.snapshot(0, 0).vitals
+        vitals = self.pictures[name].snapshot(0, 0).vitals
         alert = alert_of(
             instance,
-            name or self._settings.station.name,
+            name,
             self._ports.wall_us(),
             None if vitals is None else vitals.heart_rate_bpm,
         )
@@ -436,26 +420,53 @@ class Ward:
             return _refused(action, "too many alerts wait")
         return _done(action)
 
-    # ── what screens elsewhere hear ───────────────────────────────────────────────────────────
+    def _publish_states(self) -> None:
+        """Every bed as it is now; on any thread."""
+        now_us, wall_us = self._ports.now_us(), self._ports.wall_us()
+        for bed in list(self._beds.values()):
+            bed.broadcast.state(now_us, wall_us)
 
     def _links(self, bed: _Bed) -> tuple[LinkState, ...]:
         age_s = bed.picture.snapshot(self._ports.now_us(), 0).age_s
         node = None if age_s == float("inf") else age_s < NODE_SILENT_S
         links = [LinkState("node", node)]
-        cloud = self._health.get("cloud")
+        cloud = self.station.health_of("cloud")
         for name, subject in (
             ("broker", "broker"),
             ("analysis", "analysis"),
             ("disk", "disk"),
             ("cloud", "delivery" if cloud is None or cloud.ok else "cloud"),
         ):
-            health = self._health.get(subject)
+            health = self.station.health_of(subject)
             links.append(
                 LinkState(name, None)
                 if health is None
                 else LinkState(name, health.ok, health.detail)
             )
         return tuple(links)
+
+
+def _action_json(bed: str, action: Action, done: ActionDone) -> dict[str, Any]:
+    wanted = {name: value for name, value in action.arguments.items() if _is_plain(value)}
+    return {
+        "event": "action",
+        "bed": bed,
+        "action": action.name,
+        "arguments": wanted,
+        "id": action.action_id,
+        "user": action.user,
+        "done": done.done,
+        "reason": done.reason,
+    }
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value of somebody else's JSON can stand in the log; NaN cannot."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _done(action: Action) -> ActionDone:

@@ -40,6 +40,7 @@ class Worker(Generic[Item]):
         self._idle = idle
         self._every_s = every_s
         self._failed = failed
+        self._moved_s = time.monotonic()
         self._queue: queue.Queue[Item | None] = queue.Queue(capacity + 1)
         self._capacity = capacity
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -65,6 +66,16 @@ class Worker(Generic[Item]):
         """How many items are queued."""
         return self._queue.qsize()
 
+    @property
+    def running(self) -> bool:
+        """Whether the thread is there."""
+        return self._thread.is_alive()
+
+    @property
+    def still_s(self) -> float:
+        """How long the thread has been at one thing: more than `every_s` means that it is stuck."""
+        return time.monotonic() - self._moved_s if self._thread.is_alive() else 0.0
+
     def stop(self, timeout_s: float = 5.0) -> bool:
         """Work off what is queued, then end; False when that took longer than the time."""
         if not self._thread.is_alive():
@@ -80,7 +91,7 @@ class Worker(Generic[Item]):
     def _run(self) -> None:
         next_idle_s = time.monotonic() + self._every_s
         while True:
-            now_s = time.monotonic()
+            now_s = self._moved_s = time.monotonic()
             if now_s >= next_idle_s:
                 self._guard(self._idle)
                 next_idle_s = max(next_idle_s + self._every_s, now_s)
@@ -90,6 +101,7 @@ class Worker(Generic[Item]):
                 continue
             if item is None:
                 return
+            self._moved_s = time.monotonic()
             self._guard(self._handle, item)
 
     def _guard(self, work: Callable[Work, None], *args: Work.args, **kwargs: Work.kwargs) -> None:

@@ -35,7 +35,6 @@ _SUBJECTS = {
     "disk": _Subject("storage-failing", "recording failing"),
     "outbox": _Subject("storage-failing", "alerts at risk"),
     "high-delivery": _Subject("delivery-failing", "high alert not delivered", Priority.MEDIUM),
-    "space": _Subject("storage-failing", "the disk is nearly full"),
     "sound": _Subject("sound-failing", "no alarm sound"),
     "clock": _Subject("clock-unsynced", "the station's clock is not set"),
     "delivery": _Subject("delivery-failing", "alerts not delivered"),
@@ -50,6 +49,12 @@ class Surroundings:
         self._engine = engine.EngineState(prefix=prefix, limits=limits)
         self._failing: dict[str, Health] = {}
         self._repetition = Repetition()
+
+    def go_on(self, earlier: engine.EngineState) -> list[Event]:
+        """Take over what an earlier run left latched; what changed with the restart."""
+        left, changes = engine.restarted(earlier)
+        self._engine = replace(self._engine, instances=left.instances)
+        return list(changes)
 
     def step(self, happened: Health | Tick) -> list[Event]:
         """One thing happened; what follows."""

@@ -245,7 +245,7 @@ def test_garbage_from_a_node_is_counted_and_does_no_harm(
     assert sum(station.ward.counts.refused.values()) == 6
     assert station.ward.counts.batches == 10
     assert station.summary()["failures"] == dict.fromkeys(
-        ("analysis", "scoring", "disk", "delivery"), 0
+        ("analysis", "scoring", "disk", "delivery", "alarm log", "watch"), 0
     )
 
 

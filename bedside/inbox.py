@@ -1,0 +1,104 @@
+"""The messages of the broker's thread: batches of nodes and actions of operators elsewhere.
+
+It only decodes, checks and hands over; nothing here waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from bedside import station_topics
+from bedside.errors import BedsideError
+from bedside.events import ActionDone, Batch
+from bedside.node import wire
+from bedside.roles import role_needed
+from bedside.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+class Act(Protocol):
+    """Takes an operator's action; the last argument hears the answer."""
+
+    def __call__(
+        self,
+        bed: str,
+        action_id: str,
+        user: str,
+        name: str,
+        arguments: Mapping[str, Any],
+        answer: Callable[[ActionDone], None],
+    ) -> None:
+        """Take it; returns at once."""
+
+
+class Inbox:
+    """What the broker delivers to a station."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        hear: Callable[[Batch, float], bool],
+        act: Act,
+        publish: Callable[[str, bytes, int, bool], bool],
+        refused: Counter[str],
+        now_us: Callable[[], int],
+    ) -> None:
+        """`hear` takes a batch with the monotonic time in s at which it came."""
+        self._settings = settings
+        self._hear = hear
+        self._act = act
+        self._publish = publish
+        self._refused = refused
+        self._now_us = now_us
+
+    def subscriptions(self) -> tuple[str, ...]:
+        """The topics to listen to."""
+        station = self._settings.station.name
+        return wire.ecg_topic("+"), station_topics.action_topic(station, "+", "+")
+
+    def receive(self, topic: str, payload: bytes) -> None:
+        """Take one message."""
+        received_s = time.monotonic()
+        action = station_topics.action_of(topic, self._settings.station.name)
+        if action is not None:
+            self._asked(*action, payload)
+            return
+        node = wire.node_of(topic)
+        if node is None or node[1] != "ecg":
+            return
+        try:
+            batch = wire.decode_batch(payload, node[0], self._now_us())
+        except wire.WireError as error:
+            self._refused[error.reason] += 1
+            _log.warning("a batch of node %s is refused: %s", node[0], error)
+            return
+        if not self._hear(batch, received_s):
+            _log.error("analysis cannot keep up: a batch of node %s waits at the node", node[0])
+
+    def _asked(self, bed: str, user: str, payload: bytes) -> None:
+        station = self._settings.station.name
+
+        def answer(done: ActionDone) -> None:
+            topic = station_topics.result_topic(station, bed, user)
+            self._publish(topic, station_topics.result_payload(done), 1, False)
+
+        try:
+            action_id, name, arguments, refusal = station_topics.read_action(payload, time.time())
+        except (ValueError, KeyError, TypeError, BedsideError) as error:
+            _log.warning("an action of %s is refused: %s", user, error)
+            return
+        role, needed = self._settings.role_of(user), role_needed(name)
+        if role < needed:
+            refusal = (
+                f"{user} may {role.word}, this needs the role {needed.word}: see station.roles"
+            )
+        if refusal:
+            answer(ActionDone(self._now_us(), action_id, user, False, refusal))
+        else:
+            self._act(bed, action_id, user, name, arguments, answer)
