@@ -138,6 +138,12 @@ class AlarmLog:
         """Rows with a number above `since`, oldest first, at most `limit`."""
         return self._select("WHERE number > ? ORDER BY number LIMIT ?", since, limit)
 
+    def all_rows(self, since: int = 0) -> Iterator[LogRow]:
+        """Every row with a number above `since`, oldest first, a thousand at a time."""
+        while rows := self.rows(since):
+            yield from rows
+            since = rows[-1].number
+
     def latest(self, limit: int = 100) -> list[LogRow]:
         """The last rows, newest first."""
         return self._select("ORDER BY number DESC LIMIT ?", limit)
