@@ -18,6 +18,7 @@ from bedside.cli import (
     doctor,
     install,
     node,
+    records,
     run_command,
     screen,
     simulate,
@@ -36,6 +37,7 @@ screen.add_to(app)
 simulate.add_to(app)
 node.add_to(app)
 analyze.add_to(app)
+records.add_to(app)
 bed.add_to(app)
 alarms.add_to(app)
 test_alert.add_to(app)

@@ -1,0 +1,1 @@
+"""Recordings for other programs: WFDB, EDF+, CSV and FHIR."""
