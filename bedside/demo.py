@@ -20,6 +20,7 @@ from bedside.node.broker import DemoBroker
 from bedside.settings import BrokerSettings, RecordingSettings, Settings, StationSettings
 from bedside.simulator.source import DemoSource, RecordSource, Source
 from bedside.simulator.virtual_node import VirtualNode
+from bedside.sounder import Sounder
 from bedside.station import Station
 
 BED = "demo"
@@ -34,11 +35,16 @@ class Demo:
         record: Path | None = None,
         speed: float = 1.0,
         on_event: Callable[[str, Event, int], None] = lambda bed, event, wall_us: None,
+        sounder: Sounder | None = None,
     ) -> None:
-        """With another record than the bundled one, the bed starts without a baseline."""
+        """With another record than the bundled one, the bed starts without a baseline.
+
+        Without a `sounder` the demo is silent.
+        """
         self._record = record
         self._speed = speed
         self._on_event = on_event
+        self._sounder = sounder
 
     def __enter__(self) -> Demo:
         """Start all of it. Raises BedsideError."""
@@ -59,6 +65,7 @@ class Demo:
             speed=self._speed,
             titles={BED: title},
             on_event=self._on_event,
+            sounder=self._sounder,
         )
         self.station.admit(BED, baseline)
         self.station.start()

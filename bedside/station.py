@@ -38,6 +38,7 @@ from bedside.events import (
     Input,
     ScoreRequest,
     Scores,
+    Sound,
 )
 from bedside.feed import LocalFeed
 from bedside.inbox import Inbox
@@ -48,6 +49,7 @@ from bedside.recording.beats import BeatNote, StripNote
 from bedside.recording.bed_file import BedFile
 from bedside.recording.recorder import Recorder, SyncError
 from bedside.settings import Settings
+from bedside.sounder import Sounder
 from bedside.ward import Answer, SequenceRanges, Ward
 from bedside.watch import TICK_S, Watch
 from bedside.worker import Worker
@@ -125,10 +127,12 @@ class Station:
         speed: float = 1.0,
         titles: Mapping[str, str] | None = None,
         on_event: Callable[[str, Event, int], None] = lambda bed, event, wall_us: None,
+        sounder: Sounder | None = None,
     ) -> None:
         """Open model, disk and outbox; nothing runs yet. Raises BedsideError.
 
-        `titles` stand beside the traces of beds whose signal is a replay.
+        `titles` stand beside the traces of beds whose signal is a replay. Without a `sounder` the
+        station is silent.
         """
         self._settings = settings
         self._model_fault = ""
@@ -159,6 +163,8 @@ class Station:
             settings.limits.delivery_failing_s / speed,
         )
         self._stopping = False
+        self._sounder = sounder
+        self._on_event = on_event
         self._behind_s = 0.0
         self._clerk = Clerk(self._alarm_log, failed=lambda error: self._unwell("disk", error))
         self._make_workers()
@@ -175,7 +181,7 @@ class Station:
                 follow=self._dispatch.follow,
                 patient_left=self._dispatch.patient_left,
                 publish=lambda *message: self._link.publish(*message),
-                show=on_event,
+                show=self._show,
                 now_us=self.now_us,
                 wall_us=self.wall_us,
             ),
@@ -208,6 +214,8 @@ class Station:
         for worker in (self._analysis, self._scorer, self._disk):
             worker.start()
         self._watch.start()
+        if self._sounder is not None:
+            self._sounder.start(lambda ok, detail: self._well("sound", ok, detail))
         self._dispatch.start()
         self._link.start()
         if self._autoencoder is None:
@@ -224,6 +232,8 @@ class Station:
         for worker in (self._analysis, self._scorer, self._disk):
             if not worker.stop():
                 _log.error("%s did not end in time", worker.name)
+        if self._sounder is not None:
+            self._sounder.stop()
         self._watch.stop()
         self._dispatch.stop()
         self._clerk.stop()
@@ -384,6 +394,11 @@ class Station:
                 baseline,
                 alarms=left.alarms if same else None,
             )
+
+    def _show(self, bed: str, event: Event, wall_us: int) -> None:
+        if isinstance(event, Sound) and self._sounder is not None:
+            self._sounder.play(event.priority)
+        self._on_event(bed, event, wall_us)
 
     # ── links and parts, on any thread ────────────────────────────────────────────────────────
 

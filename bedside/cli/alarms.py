@@ -15,6 +15,7 @@ from bedside import settings
 from bedside.alarms.log import AlarmLog, LogRow
 from bedside.cli import options
 from bedside.errors import BedsideError
+from bedside.events import Priority
 from bedside.station_client import StationClient
 
 group = typer.Typer(no_args_is_help=True, help="Alarms: acknowledge them, list them.")
@@ -71,6 +72,33 @@ def pause(
     if not done:
         raise BedsideError(f"The station refused: {reason}.")
     typer.echo(f"Sounds pause for {seconds:.0f} s." if seconds else "Sounds are on again.")
+
+
+@group.command()
+def sound(
+    priority: Annotated[Priority, typer.Argument(help="high, medium or low.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Write it into this WAV file instead of playing it.")
+    ] = None,
+) -> None:
+    """Play one burst of an alarm's sound on this machine."""
+    from bedside.alarms.sounds import wav
+    from bedside.sounder import PLAYERS, Sounder
+
+    if out is not None:
+        try:
+            out.write_bytes(wav(priority))
+        except OSError as error:
+            raise BedsideError(
+                f"The sound cannot be written to {out} ({error.strerror}): choose another file."
+            ) from error
+        return
+    sounder = Sounder()
+    played_by = sounder.sound(priority)
+    sounder.stop()
+    if not played_by:
+        raise BedsideError(f"Nothing can be heard here: install one of {', '.join(PLAYERS)}.")
+    typer.echo(f"Played by {played_by}.")
 
 
 @group.command("list")

@@ -47,11 +47,13 @@ def demo(
         printer.finish(running.station.summary())
         return
     from bedside.settings import ScreenSettings
+    from bedside.sounder import Sounder
     from bedside.tui.app import BedsideApp
     from bedside.tui.glyphs import glyph_set
 
     options.log_nowhere()
-    with Demo(record, speed) as running:
+    # Faster than life, an alarm would ring without end.
+    with Demo(record, speed, sounder=Sounder() if speed <= 1.0 else None) as running:
         BedsideApp(
             running.station.feed(options.operator()),
             settings=ScreenSettings.model_validate({"glyphs": glyph_set(glyphs).name}),

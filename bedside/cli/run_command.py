@@ -42,6 +42,7 @@ def run(
     from bedside.alert_transport import alert_transport
     from bedside.headless import Printer
     from bedside.node.link import check
+    from bedside.sounder import Sounder
     from bedside.station import Station
 
     settings = settings_file.load(config)
@@ -56,7 +57,12 @@ def run(
     if headless:
         options.log_to_stderr()
         printer = Printer()
-        station = Station(settings, alert_transport(settings.alerts), on_event=printer.event)
+        station = Station(
+            settings,
+            alert_transport(settings.alerts),
+            on_event=printer.event,
+            sounder=Sounder(),
+        )
         station.start()
         try:
             with _metrics(settings, station):
@@ -68,7 +74,7 @@ def run(
     from bedside.tui.app import BedsideApp
 
     options.log_to(settings.station.data_dir / "bedside.log")
-    station = Station(settings, alert_transport(settings.alerts))
+    station = Station(settings, alert_transport(settings.alerts), sounder=Sounder())
     station.start()
     try:
         BedsideApp(
