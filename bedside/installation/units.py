@@ -64,7 +64,8 @@ PrivateUsers=yes
 DevicePolicy=closed
 DeviceAllow=char-alsa rw
 LockPersonality=yes
-RemoveIPC=yes
+# What waits in /dev/shm for the next sync has to outlive a killed station.
+RemoveIPC=no
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 RestrictNamespaces=yes
 RestrictRealtime=yes
