@@ -16,6 +16,10 @@ from bedside.simulator.batcher import Cut
 REPLAYED_AFTER_S = 2.0
 """A batch sent later than this after its sampling says so."""
 
+REPEATED_AFTER_S = 5.0
+"""Where nothing newer was sampled and the newest batch is not acknowledged, it is sent again this
+often: the bedside cannot miss a batch of which it never heard a later one."""
+
 _BURST = 4.0
 
 
@@ -64,6 +68,7 @@ class Uplink:
         self._in_flight: dict[int, int] = {}
         self._allowance = _BURST
         self._allowed_at_s: float | None = None
+        self._repeated_at_s: float | None = None
 
     @property
     def backlog_batches(self) -> int:
@@ -115,6 +120,8 @@ class Uplink:
                 self._wanted.add(sequence)
             else:
                 fresh.append(sequence)
+        if not fresh:
+            self._repeat_newest(now_s)
         self._allowance = max(self._allowance - len(fresh), -_BURST)
         again = sorted(self._wanted)[: max(int(self._allowance), 0)]
         self._allowance -= len(again)
@@ -161,6 +168,16 @@ class Uplink:
             else:
                 del self._store[sequence]
                 self._wanted.discard(sequence)
+
+    def _repeat_newest(self, now_s: float) -> None:
+        if self._wanted or self._in_flight or not self._store:
+            return
+        newest, held = next(reversed(self._store.items()))
+        if now_s - held.sampled_s > REPEATED_AFTER_S and (
+            self._repeated_at_s is None or now_s - self._repeated_at_s > REPEATED_AFTER_S
+        ):
+            self._repeated_at_s = now_s
+            self._wanted.add(newest)
 
     def _encoded(self, sequence: int, now_s: float) -> Outgoing:
         held = self._store[sequence]

@@ -83,6 +83,18 @@ void Uplink::begin_round(uint32_t now_ms) {
         want(first_live_);
         first_live_ = store_.slot(first_live_).next;
     }
+    repeat_newest(now_ms);
+}
+
+void Uplink::repeat_newest(uint32_t now_ms) {
+    const bool at_rest = first_live_ == Store::kNone && wanted_count_ == 0 && in_flight_count_ == 0;
+    if (!at_rest || store_.count() == 0 || age_ms(store_.newest(), now_ms) <= kRepeatedAfterMs ||
+        (any_repeated_ && now_ms - repeated_ms_ <= kRepeatedAfterMs)) {
+        return;
+    }
+    any_repeated_ = true;
+    repeated_ms_ = now_ms;
+    want(store_.newest());
 }
 
 bool Uplink::next(Outgoing& outgoing) {

@@ -19,6 +19,10 @@ class Uplink {
     /// A batch sent later than this after its sampling says so.
     static constexpr uint32_t kReplayedAfterMs = 2000;
 
+    /// Where nothing newer was sampled and the newest batch is not acknowledged, it is sent again
+    /// this often: the bedside cannot miss a batch of which it never heard a later one.
+    static constexpr uint32_t kRepeatedAfterMs = 5000;
+
     /// A batch with the MQTT client. `slot` may since hold another batch.
     struct InFlight {
         int32_t token;
@@ -89,6 +93,7 @@ class Uplink {
     void forget(size_t at);
     bool holds(const InFlight& entry) const;
     void want(Store::Index index);
+    void repeat_newest(uint32_t now_ms);
     void give(Store::Index index, Outgoing& outgoing);
     void drop_oldest();
 
@@ -104,7 +109,9 @@ class Uplink {
     size_t wanted_count_ = 0;
     int32_t allowance_milli_;  ///< batches × 1000 that may leave now
     uint32_t round_ms_ = 0;
+    uint32_t repeated_ms_ = 0;
     bool any_round_ = false;
+    bool any_repeated_ = false;
 };
 
 }  // namespace bedside

@@ -319,6 +319,35 @@ TEST("a live batch that is dropped before it was sent is not sent") {
     CHECK(sequences[0] > 0);
 }
 
+TEST("the newest batch of a stream that has ended is sent again until it is acknowledged") {
+    Bench bench;
+    bench.keep(3);
+    uint32_t sequences[kSlots];
+    CHECK_EQUAL(bench.send(400, sequences), 3);
+    // In flight, it is the MQTT client's.
+    CHECK_EQUAL(bench.send(9000, sequences), 0);
+    bench.published(0, 2);
+    CHECK_EQUAL(bench.send(9000, sequences), 1);
+    CHECK_EQUAL(sequences[0], 2);
+    bench.published(2, 2);
+    CHECK_EQUAL(bench.send(9000 + Uplink::kRepeatedAfterMs, sequences), 0);
+    CHECK_EQUAL(bench.send(9001 + Uplink::kRepeatedAfterMs, sequences), 1);
+    bench.published(2, 2);
+    bench.uplink.acknowledged(ack(2));
+    CHECK_EQUAL(bench.send(60'000, sequences), 0);
+}
+
+TEST("no batch is repeated while newer ones come, however long nothing is acknowledged") {
+    Bench bench;
+    uint32_t sequences[kSlots];
+    for (uint32_t n = 0; n < 60; ++n) {
+        bench.keep(1);
+        CHECK_EQUAL(bench.send(200 * n, sequences), 1);
+        CHECK_EQUAL(sequences[0], n);
+        bench.published(n, n);
+    }
+}
+
 TEST("a token of a slot that holds another batch by now is ignored") {
     Bench bench;
     bench.keep(1);

@@ -166,7 +166,10 @@ class Pair:
 
 
 STEPS = st.sampled_from(
-    ["sample", "sample", "sample", "wait", "send", "vanish", "confirm", "disconnect", "acknowledge"]
+    [
+        *("sample", "sample", "sample", "wait", "rest", "send", "vanish"),
+        *("confirm", "disconnect", "acknowledge"),
+    ]
 )
 
 
@@ -182,6 +185,8 @@ def test_both_uplinks_send_the_same_bytes_whatever_happens(
                 pair.sample()
             case "wait":
                 pair.eighths += 3
+            case "rest":
+                pair.eighths += 50
             case "send" | "vanish":
                 pair.send(arrives=step == "send")
             case "confirm":

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 
 from bedside.delivery.log_transport import LogTransport
+from bedside.events import Flags
 from bedside.node import wire
 from bedside.node.link import Link
 from bedside.settings import BrokerSettings, RecordingSettings, Settings, StationSettings
@@ -65,6 +68,7 @@ class Acknowledgements:
 
     def __init__(self, port: int) -> None:
         self.all: list[wire.Ack] = []
+        self._news = threading.Condition()
         self._link = Link(
             "127.0.0.1",
             port,
@@ -80,8 +84,17 @@ class Acknowledgements:
     def __exit__(self, *_: object) -> None:
         self._link.stop()
 
+    def wait_for(self, cumulative: int) -> None:
+        """Wait until everything up to this sequence number is acknowledged."""
+        with self._news:
+            assert self._news.wait_for(
+                lambda: self.all and self.all[-1].cumulative >= cumulative, 60
+            )
+
     def _heard(self, _topic: str, payload: bytes) -> None:
-        self.all.append(wire.decode_ack(payload))
+        with self._news:
+            self.all.append(wire.decode_ack(payload))
+            self._news.notify_all()
 
 
 def sent(source: RecordSource) -> np.ndarray:
@@ -101,7 +114,12 @@ def test_a_record_arrives_bit_for_bit(
     assert np.array_equal(recorded(tmp_path), sent(source))
 
 
-@pytest.mark.parametrize("options", [(), ("--client-keeps",)], ids=["fresh", "client-keeps"])
+CLIENTS = pytest.mark.parametrize(
+    "options", [(), ("--client-keeps",)], ids=["fresh", "client-keeps"]
+)
+
+
+@CLIENTS
 def test_a_broker_that_is_killed_and_comes_back_costs_no_sample(
     native_node: Path, mosquitto: Mosquitto, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
@@ -166,6 +184,80 @@ def test_a_station_that_is_away_for_a_while_costs_no_sample(
             assert node.wait_until_ended() == 0
         assert node.events[-1]["dropped"] == 0
     assert np.array_equal(np.sort(recorded(tmp_path)), np.sort(sent(source)))
+
+
+def headless_station(config: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "bedside", "run", "--headless", "--config", str(config)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def test_a_station_that_is_killed_and_comes_back_costs_no_sample(
+    native_node: Path, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    source = RecordSource(BUNDLED, seconds=90)
+    store = ("--store-batches", "2000")
+    config = tmp_path / "bedside.toml"
+    config.write_text(
+        f"[broker]\nport = {mosquitto.port}\n[station]\ndata_dir = '{tmp_path / 'data'}'\n"
+        "[recording]\nsync_every_s = 0.5\n"
+    )
+    with (
+        Acknowledgements(mosquitto.port) as acks,
+        NativeNode(native_node, source, tmp_path, mosquitto.port, *store) as node,
+    ):
+        station = headless_station(config)
+        try:
+            acks.wait_for(40)
+            station.kill()
+            station.wait(10)
+            station = headless_station(config)
+            assert node.wait_until_ended() == 0
+        finally:
+            station.terminate()
+            station.wait(30)
+        assert node.events[-1]["dropped"] == 0
+    assert np.array_equal(np.sort(recorded(tmp_path)), np.sort(sent(source)))
+
+
+def test_batches_that_the_client_delivers_late_as_if_they_were_live_are_in_their_place(
+    native_node: Path, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    source = RecordSource(BUNDLED, seconds=90)
+    heard: list[tuple[float, wire.Batch]] = []
+    watcher = Link(
+        "127.0.0.1",
+        mosquitto.port,
+        client_id="watcher",
+        keepalive_s=60,
+        subscriptions=(wire.ecg_topic(BED),),
+        on_message=lambda _, payload: heard.append(
+            (time.monotonic(), wire.decode_batch(payload, BED, 0))
+        ),
+    )
+    watcher.start()
+    frozen_s = 3.0
+    with (
+        running_station(settings(mosquitto.port, tmp_path)) as station,
+        NativeNode(native_node, source, tmp_path, mosquitto.port, "--client-keeps") as node,
+    ):
+        wait_for_batches(station, 40)
+        mosquitto.freeze()
+        frozen_at_s = time.monotonic()
+        threading.Event().wait(frozen_s)
+        mosquitto.thaw()
+        assert node.wait_until_ended() == 0
+    watcher.stop()
+    stale = [
+        batch
+        for at_s, batch in heard
+        if frozen_at_s + frozen_s < at_s < frozen_at_s + frozen_s + 0.2
+        and not batch.flags & Flags.REPLAYED
+    ]
+    assert stale
+    assert np.array_equal(recorded(tmp_path), sent(source))
 
 
 def test_publishes_that_vanish_in_more_than_16_places_are_sent_again(

@@ -105,6 +105,21 @@ def test_after_an_outage_live_goes_first_and_the_rest_oldest_first_at_20_a_secon
     assert 90 <= len(older) <= 105
 
 
+def test_the_newest_batch_of_a_stream_that_has_ended_is_sent_again_until_acknowledged() -> None:
+    node = uplink()
+    sample(node, range(3))
+    for token, each in enumerate(node.outgoing(0.4)):
+        node.sent(each.sequence, token)
+    assert node.outgoing(9.0) == []
+    for token in range(3):
+        node.published(token)
+    assert sequences(node.outgoing(9.0)) == [2]
+    assert node.outgoing(14.0) == []
+    assert sequences(node.outgoing(14.1)) == [2]
+    node.acknowledged(Ack(BOOT, 2))
+    assert node.outgoing(60.0) == []
+
+
 def test_a_full_store_drops_its_oldest_and_counts_it() -> None:
     node = uplink(store_batches=5)
     sample(node, range(8))
