@@ -73,6 +73,11 @@ class Demo:
         self.node.start()
         return self
 
+    @property
+    def data_dir(self) -> Path:
+        """Where the demo records, until it ends."""
+        return Path(self._folder.name)
+
     def __exit__(
         self,
         kind: type[BaseException] | None,

@@ -29,6 +29,30 @@ def trend(analysis: Analysis) -> str:
     )
 
 
+def course(
+    hours: Float64Array,
+    values: Float64Array,
+    title: str,
+    width: int,
+    height: int,
+    from_hour: float,
+) -> list[str]:
+    """Values over hours, shape (n,), up to hour 0, as lines of text; NaN leaves a hole."""
+    known = np.isfinite(values)
+    if np.count_nonzero(known) < 2:
+        return [f"{title}: nothing is recorded yet"]
+    hours, values = hours[known], values[known]
+    kept = _extremes(values)
+    plotext.terminal.limit(False, False)
+    figure = plotext.figure
+    figure.clear()
+    figure.draw(figure.signal(hours[kept].tolist(), values[kept].tolist(), marker="braille"))
+    figure.ruler("x").lim(from_hour, 0.0)
+    figure.title(title)
+    figure.plot_size(width, height)
+    return str(figure.build().string(colorless=True)).splitlines()
+
+
 def _panel(minutes: Float64Array, values: Float64Array, title: str) -> str:
     # A plain stride would drop the single high error that matters: keep each stretch's extremes.
     kept = _extremes(values)

@@ -81,6 +81,7 @@ def run(
             station.feed(options.operator()),
             settings=settings.screen,
             stop_after_s=seconds,
+            data_dir=settings.station.data_dir,
         ).run()
     finally:
         station.stop()

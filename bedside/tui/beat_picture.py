@@ -58,7 +58,11 @@ def beat_picture(beat: LastBeat, columns: int, rows: int, glyphs: GlyphSet) -> B
 
 def why(snapshot: BedSnapshot, columns: int, rows: int, glyphs: GlyphSet) -> Content:
     """The panel of the last abnormal beat, or of the last beat while none was abnormal."""
-    beat = snapshot.last_abnormal or snapshot.last_beat
+    return why_beat(snapshot.last_abnormal or snapshot.last_beat, columns, rows, glyphs)
+
+
+def why_beat(beat: LastBeat | None, columns: int, rows: int, glyphs: GlyphSet) -> Content:
+    """A beat with its reconstruction, and where they differ."""
     if beat is None:
         return Content.styled("why: no beat has been scored yet", "$secondary")
     which = "why abnormal:" if beat.abnormal else "last beat"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from textual.content import Content
@@ -25,8 +26,17 @@ class Desk:
     message that stands at the foot of every screen for 8 s.
     """
 
-    def __init__(self, feed: Feed, glyphs: GlyphSet, *, kiosk: bool = False) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        glyphs: GlyphSet,
+        *,
+        kiosk: bool = False,
+        data_dir: Path | None = None,
+    ) -> None:
+        """`data_dir` is where the station records, None where that is elsewhere."""
         self.feed = feed
+        self.data_dir = data_dir
         self.glyphs = glyphs
         self.kiosk = kiosk
         self._asked: dict[str, Then] = {}

@@ -57,6 +57,13 @@ def clock(wall_us: int) -> str:
     return datetime.fromtimestamp(wall_us / 1e6).strftime("%H:%M:%S")
 
 
+def day_clock(wall_us: int) -> str:
+    """A wall time of the last days as the local `25 12:41:07`, the day of the month first."""
+    if not 0 < wall_us < LAST_WALL_US:
+        return "-- --:--:--"
+    return datetime.fromtimestamp(wall_us / 1e6).strftime("%d %H:%M:%S")
+
+
 def minutes(seconds: float) -> str:
     """A remaining time as `1:42`, rounded up so that it never says 0:00 too early."""
     whole = math.ceil(seconds)

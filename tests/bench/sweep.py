@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
 
-from tests.bench.tmux import Tmux
+from tests.tmux import Tmux
 
 WARM_UP_S = 3.0
 PEER_PACKAGES = ("textual-plotext>=1,<2", "plotext<6", "numpy")

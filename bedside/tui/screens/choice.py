@@ -28,7 +28,7 @@ class ChoiceButton(Static):
     """One answer as a button."""
 
     def __init__(self, choice: Choice) -> None:
-        name = choice.value.removeprefix("action_").replace("_", "-") or "leave"
+        name = choice.value.removeprefix("action_").replace("_", "-").replace("+", "") or "leave"
         super().__init__(choice.label, id=f"choose-{name}", markup=False)
         self.border_subtitle = choice.key
         self._value = choice.value

@@ -26,6 +26,7 @@ from bedside.tui.screens.choice import Choice, ChoiceScreen
 from bedside.tui.screens.help import HelpScreen
 from bedside.tui.screens.limits import LimitsScreen
 from bedside.tui.screens.ward import WardScreen
+from bedside.tui.sizes import LEAST_COLUMNS, LEAST_ROWS
 from bedside.tui.widgets.actions import ActionBar
 from bedside.tui.widgets.banner import Banner
 from bedside.tui.widgets.pane import Pane
@@ -35,7 +36,6 @@ FRAMES_PER_S = 30
 NUMBERS_PER_S = 4
 HEART_SHOWN_S = 0.2
 STANDBY_S = 1800
-LEAST_COLUMNS, LEAST_ROWS = 80, 24
 
 PANES = (
     "too-small",
@@ -52,6 +52,7 @@ PANES = (
 COMMANDS = (
     ("Acknowledge", "a", "action_acknowledge", "the most urgent alarm"),
     ("Pause sound", "p", "action_pause_sound", "all sounds for 2 minutes, or on again"),
+    ("Review", "r", "action_review", "the last 72 hours, events, strips"),
     ("Calibrate", "c", "action_calibrate", "learn this patient's normal"),
     ("Limits", "l", "action_limits", "alarm limits, presets, disabled conditions"),
     ("Test alert", "t", "action_test_alert", "send a marked test, hop by hop"),
@@ -66,7 +67,7 @@ COMMANDS = (
 )
 """Every action of the monitor: label, key, method, and what it does."""
 
-FIRST_BUTTONS = ("Acknowledge", "Pause sound", "Calibrate", "Limits", "Test alert")
+FIRST_BUTTONS = ("Acknowledge", "Pause sound", "Review", "Calibrate", "Limits", "Test alert")
 """The actions with a button of their own; the others stand behind More."""
 
 
@@ -87,18 +88,6 @@ class MonitorScreen(Screen[None]):
             for label, key, action, _ in COMMANDS
         ),
         Binding("m", "more", "More"),
-    ]
-    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 (Textual declares it so)
-        (0, "-too-narrow"),
-        (LEAST_COLUMNS, "-narrow"),
-        (100, "-medium"),
-        (140, "-wide"),
-    ]
-    VERTICAL_BREAKPOINTS = [  # noqa: RUF012
-        (0, "-too-low"),
-        (LEAST_ROWS, "-low"),
-        (30, "-tall"),
-        (38, "-high"),
     ]
 
     def __init__(self, desk: Desk, bed: str, paper: Paper) -> None:
@@ -270,6 +259,18 @@ class MonitorScreen(Screen[None]):
     def action_test_alert(self) -> None:
         """Send a test."""
         self.app.push_screen(AlertTestScreen(self._desk, self.bed))
+
+    def action_review(self) -> None:
+        """Look back, where the recording is on this machine."""
+        if self._desk.data_dir is None:
+            self._tell("review: the recording is on the station, look back there")
+            return
+        # Imported here: the plots and the autoencoder cost half a second that no monitor needs.
+        from bedside.review import Review
+        from bedside.tui.screens.review import ReviewScreen
+
+        review, folder = Review(self._desk.data_dir), self._desk.data_dir / "exports"
+        self.app.push_screen(ReviewScreen(self._desk, self.bed, review, folder))
 
     def action_ward(self) -> None:
         """Show all beds; the one chosen is shown next."""

@@ -1,0 +1,243 @@
+"""Looking back at a real recording: course, events, strip, cursors, export."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from textual.pilot import Pilot
+
+from bedside.delivery.log_transport import LogTransport
+from bedside.events import AlarmChanged, AlarmState, Event, Priority
+from bedside.review import Review
+from bedside.settings import BrokerSettings, RecordingSettings, Settings, StationSettings
+from bedside.simulator.patient import SyntheticPatient
+from bedside.simulator.source import PatientSource, parse_episodes
+from bedside.simulator.virtual_node import VirtualNode
+from bedside.station import Station
+from bedside.tui.app import BedsideApp
+from bedside.tui.screens.jump import moment_us
+from bedside.tui.screens.monitor import MonitorScreen
+from bedside.tui.screens.review import ReviewScreen
+from tests.mosquitto import Mosquitto
+from tests.tui.painted_bed import PaintedBed
+from tests.tui.seen import rows, text
+
+BED = "bed-1"
+SPEED = 20.0
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a station that has recorded some minutes with an asystole in them."""
+    folder = tmp_path_factory.mktemp("recorded")
+    broker = Mosquitto(folder)
+    broker.start()
+    alarms: list[str] = []
+
+    def heard(bed: str, event: Event, wall_us: int) -> None:
+        if isinstance(event, AlarmChanged) and event.instance.state is AlarmState.ENDED:
+            alarms.append(event.instance.code)
+
+    station = Station(
+        Settings(
+            broker=BrokerSettings(port=broker.port),
+            station=StationSettings(data_dir=folder / "data"),
+            recording=RecordingSettings(sync_every_s=0.2),
+        ),
+        LogTransport(),
+        speed=SPEED,
+        on_event=heard,
+    )
+    station.admit(BED)
+    station.start()
+    source = PatientSource(SyntheticPatient(), parse_episodes("sinus/110,asystole/10,sinus/40"))
+    with VirtualNode(source, BED, "127.0.0.1", broker.port, speed=SPEED) as node:
+        assert node.wait_until_sent(60)
+        give_up_s = time.monotonic() + 20
+        while "asystole" not in alarms and time.monotonic() < give_up_s:
+            time.sleep(0.05)
+    station.stop()
+    broker.kill()
+    return folder / "data"
+
+
+class BedNow(PaintedBed):
+    """A painted bed some minutes after what was recorded: fast replays run ahead of the clock."""
+
+    def wall_us(self) -> int:
+        return time.time_ns() // 1000 + 200_000_000
+
+
+@asynccontextmanager
+async def reviewing(folder: Path, size: tuple[int, int]) -> AsyncIterator[Pilot[None]]:
+    bed = BedNow(BED)
+    bed.play(10)
+    app = BedsideApp(bed.feed, data_dir=folder)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        await pilot.press("r")
+        await until(pilot, lambda: " events " in text(pilot) or "no alarm" in text(pilot))
+        yield pilot
+
+
+async def until(pilot: Pilot[None], seen: Callable[[], bool]) -> None:
+    give_up_s = time.monotonic() + 30
+    while not seen():
+        assert time.monotonic() < give_up_s, text(pilot)
+        await pilot.pause(0.02)
+
+
+async def to_asystole(pilot: Pilot[None]) -> None:
+    """Choose the arrest among the events and wait for its strip."""
+    screen = pilot.app.screen
+    assert isinstance(screen, ReviewScreen)
+    while not (screen.chosen and screen.chosen.code == "asystole"):
+        await pilot.press("down")
+    await until(pilot, lambda: "SYNTHETIC" in text(pilot))
+
+
+async def test_an_event_is_shown_with_its_strip_and_the_beat_before_it_with_its_reconstruction(
+    recorded: Path,
+) -> None:
+    async with reviewing(recorded, (160, 40)) as pilot:
+        await to_asystole(pilot)
+        await until(pilot, lambda: "rebuilt" in text(pilot))
+        shown = text(pilot)
+        assert "***" in shown
+        assert "heart rate /min" in shown
+        assert any("A" in row and "B" in row and "▾" in row for row in rows(pilot))
+
+
+async def test_two_cursors_measure_what_lies_between_them_by_tap_and_by_key(recorded: Path) -> None:
+    async with reviewing(recorded, (100, 30)) as pilot:
+        await to_asystole(pilot)
+        strip = pilot.app.screen.query_one("#strip")
+        for share in (0.25, 0.5):
+            await pilot.click("#strip", offset=(2 + int(share * strip.size.width), 5))
+        await until(pilot, lambda: "A to B: 2.0" in text(pilot))
+        await pilot.press("x")
+        for _ in range(5):
+            await pilot.press("full_stop")
+        await until(pilot, lambda: "A to B: 2.2" in text(pilot))
+        await pilot.press("x", "comma")
+        await until(pilot, lambda: "cursor A" in text(pilot))
+
+
+async def test_the_strip_moves_jumps_and_says_where_nothing_is_recorded(recorded: Path) -> None:
+    async with reviewing(recorded, (80, 24)) as pilot:
+        await to_asystole(pilot)
+        before = rows(pilot)[9]
+        await pilot.press("left")
+        await until(pilot, lambda: rows(pilot)[9] != before)
+        await pilot.click("#do-jump")
+        await pilot.press(*"3h", "enter")
+        await until(pilot, lambda: "nothing is recorded here" in text(pilot))
+        await pilot.press("j")
+        await pilot.press(*"soon", "enter")
+        await until(pilot, lambda: "'soon' is no time" in text(pilot))
+
+
+async def test_a_tap_on_the_course_goes_to_that_time(recorded: Path) -> None:
+    async with reviewing(recorded, (100, 30)) as pilot:
+        await to_asystole(pilot)
+        await pilot.click("#course", offset=(30, 4))
+        await until(pilot, lambda: "nothing is recorded here" in text(pilot))
+
+
+async def test_a_strip_is_exported_as_a_page_at_true_scale(recorded: Path) -> None:
+    async with reviewing(recorded, (100, 30)) as pilot:
+        await to_asystole(pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: "written:" in text(pilot))
+        [page] = (recorded / "exports").glob("*.svg")
+        assert "25 mm/s" in page.read_text()
+
+
+async def test_a_live_alarm_stays_in_sight_and_escape_leads_back(recorded: Path) -> None:
+    bed = BedNow(BED)
+    bed.play(5)
+    bed.raise_alarm("vf", Priority.HIGH, "ventricular fibrillation")
+    app = BedsideApp(bed.feed, data_dir=recorded)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("r")
+        await until(pilot, lambda: "*** VENTRICULAR FIBRILLATION" in text(pilot))
+        assert isinstance(app.screen, ReviewScreen)
+        await pilot.click("#do-leave")
+        await pilot.pause()
+        assert isinstance(app.screen, MonitorScreen)
+
+
+async def test_an_empty_store_is_said_to_be_empty(tmp_path: Path) -> None:
+    async with reviewing(tmp_path, (80, 24)) as pilot:
+        await until(pilot, lambda: "no alarm in the log" in text(pilot))
+        assert "nothing is recorded yet" in text(pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: "nothing was written" in text(pilot))
+
+
+async def test_a_damaged_log_is_said_in_words(tmp_path: Path) -> None:
+    (tmp_path / "alarms.sqlite").write_bytes(b"no database" * 1000)
+    bed = BedNow(BED)
+    bed.play(5)
+    app = BedsideApp(bed.feed, data_dir=tmp_path)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("r")
+        await until(pilot, lambda: "alarm log" in text(pilot))
+        assert isinstance(app.screen, ReviewScreen)
+
+
+async def test_a_screen_elsewhere_says_where_to_look_back(bed: PaintedBed) -> None:
+    app = BedsideApp(bed.feed)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("r")
+        await until(pilot, lambda: "the recording is on the station" in text(pilot))
+
+
+def test_the_nearest_beat_is_explained_with_a_reconstruction(recorded: Path) -> None:
+    review = Review(recorded)
+    [arrest] = [event for event in review.events(BED) if event.code == "asystole"]
+    beat = review.explain(BED, review.moment_us(arrest) - 2_000_000)
+    assert beat is not None
+    assert beat.window_mv.shape == beat.reconstruction_mv.shape == (192,)
+    assert not beat.abnormal
+    assert abs(beat.wall_us - review.moment_us(arrest)) < 4_000_000
+
+
+def test_the_view_around_an_arrest_has_beats_before_it_and_none_in_it(recorded: Path) -> None:
+    review = Review(recorded)
+    [arrest] = [event for event in review.events(BED) if event.code == "asystole"]
+    view = review.view(BED, review.moment_us(arrest) - 4_000_000, 8.0)
+    assert len(view.samples_mv) == 2000
+    assert np.isfinite(view.samples_mv[:-10]).all()
+    assert [mark for mark in view.marks if mark < 1000]
+    assert not [mark for mark in view.marks if 1100 < mark < 2000]
+    assert view.synthetic
+
+
+NOW_US = 1_764_072_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("typed", "ago_s"),
+    [("now", 0), ("2h ago", 7200), ("10 min", 600), ("90s", 90), ("-10m", 900), ("+10m", -300)],
+)
+def test_a_moment_is_read_as_it_is_typed(typed: str, ago_s: int) -> None:
+    shown_us = NOW_US - 300_000_000
+    assert moment_us(typed, shown_us, NOW_US) == NOW_US - ago_s * 1_000_000
+
+
+@pytest.mark.parametrize("typed", ["", "soon", "25:00", "12:60", "h", "--2h"])
+def test_what_is_no_moment_is_none(typed: str) -> None:
+    assert moment_us(typed, NOW_US, NOW_US) is None
+
+
+def test_a_time_of_day_is_the_last_one_of_that_name() -> None:
+    at_us = moment_us("12:40:57", NOW_US, NOW_US)
+    assert at_us is not None
+    assert 0 <= NOW_US - at_us < 86_400_000_000
+    assert time.strftime("%H:%M:%S", time.localtime(at_us / 1e6)) == "12:40:57"
