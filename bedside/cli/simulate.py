@@ -26,9 +26,12 @@ def simulate(
         str,
         typer.Option(
             help="What a synthetic patient plays, a rate after a colon and seconds after a slash: "
-            "sinus:75/60,vt/12,asystole/8,sinus. Known: sinus, pvcs, vt, vf, asystole, lead-off."
+            "sinus:75/60,vt/12,asystole/8,sinus. An unknown one lists all."
         ),
     ] = "sinus",
+    scenario: Annotated[
+        Path | None, typer.Option(help="A scenario file (TOML) that scripts rhythms and faults.")
+    ] = None,
     record: Annotated[
         Path | None, typer.Option(help="Play this WFDB record instead (path without extension).")
     ] = None,
@@ -55,19 +58,22 @@ def simulate(
     from bedside.node.link import check
     from bedside.node.wire import is_node_name
     from bedside.simulator.native_node import NativeNode, find_program
-    from bedside.simulator.patient import SyntheticPatient
-    from bedside.simulator.source import PatientSource, RecordSource, Source, parse_episodes
+    from bedside.simulator.scenario import Scenario, read_scenario
+    from bedside.simulator.source import RecordSource, Source, parse_episodes
     from bedside.simulator.virtual_node import VirtualNode
 
     options.log_to_stderr()
     if not is_node_name(node):
         raise SettingsError(f"{node!r} is no node's name: use 1 to 32 of a-z, 0-9 and -.")
     source: Source
+    faults = None
     if record is not None:
         source = RecordSource(record, channel, loop=loop)
     else:
-        patient = SyntheticPatient(seed=seed, amplitude_mv=amplitude, noise_mv=noise)
-        source = PatientSource(patient, parse_episodes(rhythm))
+        played = Scenario(parse_episodes(rhythm), seed=seed, amplitude_mv=amplitude, noise_mv=noise)
+        if scenario is not None:
+            played = read_scenario(scenario)
+        source, faults = played.source(), played.network
     program = find_program() if native else None
     broker = settings_file.load(config).broker
     password = broker.password()
@@ -103,6 +109,7 @@ def simulate(
             username=broker.username,
             password=password,
             ca_file=broker.ca_file,
+            faults=faults,
         )
     with virtual as running:
         typer.echo(f"Node {node} sends to {broker.host}:{broker.port}. Ctrl+C ends it.", err=True)

@@ -1,4 +1,4 @@
-"""A synthetic one-lead ECG: sinus rhythm, ectopic beats and the rhythms that kill.
+"""A synthetic one-lead ECG: sinus rhythm, ectopic beats, blocks and the rhythms that kill.
 
 Beats are sums of Gaussians around the R peak, the shapes of McSharry et al. ("A dynamical model for
 generating synthetic electrocardiogram signals", IEEE Trans Biomed Eng 50(3):289-294, 2003);
@@ -8,48 +8,50 @@ same signal, however it is cut.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from scipy.signal import lfilter
 
 from bedside.errors import SettingsError
 from bedside.events import Float64Array
+from bedside.simulator.heart import USUAL_BPM, HeartBeat, RhythmKind, Shape, beats
 
 SLOWEST_BPM, FASTEST_BPM = 30.0, 300.0
 
-_REACH_BEFORE_S = 0.4
+_REACH_BEFORE_S = 0.5
 _REACH_AFTER_S = 0.9
 _RESPIRATION_HZ = 0.25
 _RESPIRATION_MV = 0.03
 _FIBRILLATION_HZ = 5.0
-_PREMATURITY = 0.4
-"""An isolated ectopic beat comes this fraction of an RR interval early."""
+_FLUTTER_HZ = 5.0
+_TORSADES_HZ = 3.7
+_TWIST_HZ = 0.12
 
 # amplitude (of the R wave), centre and width in s at 60/min
-_NORMAL = ((0.12, -0.18, 0.025), (-0.1, -0.028, 0.008), (1.0, 0.0, 0.012), (-0.22, 0.03, 0.01),
-           (0.28, 0.29, 0.055))  # fmt: skip
+_P = (0.12, -0.18, 0.025)
+_QRS = ((-0.1, -0.028, 0.008), (1.0, 0.0, 0.012), (-0.22, 0.03, 0.01))
+_T = (0.28, 0.29, 0.055)
 _VENTRICULAR = ((1.3, 0.0, 0.032), (-0.55, 0.085, 0.034), (-0.4, 0.3, 0.07))
-
-
-class RhythmKind(StrEnum):
-    """What the heart does. `lead-off` is no rhythm: an electrode is off and nothing is seen."""
-
-    SINUS = "sinus"
-    PVCS = "pvcs"
-    VT = "vt"
-    VF = "vf"
-    ASYSTOLE = "asystole"
-    LEAD_OFF = "lead-off"
-
-
-_USUAL_BPM = {RhythmKind.VT: 180.0}
+_WAVES: dict[Shape, tuple[tuple[float, float, float], ...]] = {
+    Shape.NORMAL: (_P, *_QRS, _T),
+    Shape.NO_P: (*_QRS, _T),
+    Shape.LONG_PR: ((0.12, -0.32, 0.025), *_QRS, _T),
+    Shape.VENTRICULAR: _VENTRICULAR,
+    Shape.PACED: ((0.8, -0.07, 0.002), *_VENTRICULAR),
+    Shape.ST_UP: (_P, *_QRS, (0.3, 0.16, 0.07), (0.35, 0.29, 0.055)),
+    Shape.ST_DOWN: (_P, *_QRS, (-0.22, 0.14, 0.06), (0.1, 0.29, 0.055)),
+    Shape.P_ALONE: (_P,),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """A rhythm and its rate (of `sinus`, `pvcs` and `vt`); with `pvcs`, every how many beats."""
+    """A rhythm and its rate per minute; `ectopic_every` is every how many beats, where it applies.
+
+    The flutter's atria run at 300/min whatever its rate, torsades at 222/min.
+    """
 
     kind: RhythmKind = RhythmKind.SINUS
     rate_bpm: float = 75.0
@@ -61,7 +63,7 @@ class Rhythm:
         name, _, rate = text.strip().partition(":")
         try:
             kind = RhythmKind(name)
-            rate_bpm = float(rate) if rate else _USUAL_BPM.get(kind, 75.0)
+            rate_bpm = float(rate) if rate else USUAL_BPM.get(kind, 75.0)
         except ValueError as error:
             known = ", ".join(kind.value for kind in RhythmKind)
             raise SettingsError(
@@ -98,7 +100,9 @@ class SyntheticPatient:
             np.random.default_rng(each) for each in np.random.SeedSequence(seed).spawn(3)
         )
         self._position = 0
-        self._beats: list[tuple[float, float, bool]] = []
+        self._beats: list[HeartBeat] = []
+        self._coming: Iterator[HeartBeat] = iter(())
+        self._next: HeartBeat | None = None
         self._phase = 0.0
         self._wander = np.zeros((2, 1))
         self.change(rhythm or Rhythm())
@@ -112,9 +116,15 @@ class SyntheticPatient:
         """Go on in another rhythm from the next sample on; the last beat still ends as it began."""
         self._rhythm = rhythm
         now_s = self._position / self.rate_hz
-        self._beats = [beat for beat in self._beats if beat[0] <= now_s]
-        self._next_beat_s = now_s + min(0.3, 60.0 / rhythm.rate_bpm)
-        self._since_ectopic = 0
+        self._beats = [beat for beat in self._beats if beat.r_s <= now_s]
+        self._coming = beats(
+            rhythm.kind,
+            rhythm.rate_bpm,
+            rhythm.ectopic_every,
+            now_s + min(0.3, 60.0 / rhythm.rate_bpm),
+            self._beat_random,
+        )
+        self._next = next(self._coming, None)
 
     def take(self, count: int) -> Float64Array:
         """The next `count` samples, shape (count,), mV."""
@@ -125,48 +135,52 @@ class SyntheticPatient:
         self._schedule(float(time_s[-1]) + _REACH_BEFORE_S)
         for beat in self._beats:
             self._draw(beat, time_s, ecg_mv)
-        self._beats = [b for b in self._beats if b[0] + _REACH_AFTER_S > time_s[-1]]
-        if self._rhythm.kind is RhythmKind.VF:
-            ecg_mv += self._fibrillation_mv(count)
+        self._beats = [b for b in self._beats if b.r_s + _REACH_AFTER_S > time_s[-1]]
+        ecg_mv += self._between_beats_mv(time_s)
         self._position += count
         ecg_mv += _RESPIRATION_MV * np.sin(2 * np.pi * _RESPIRATION_HZ * time_s)
         return ecg_mv + self.noise_mv * self._noise_random.standard_normal(count)
 
     def _schedule(self, until_s: float) -> None:
-        """Place the beats up to a moment, as (R peak in s, RR in s, ventricular)."""
-        if self._rhythm.kind not in (RhythmKind.SINUS, RhythmKind.PVCS, RhythmKind.VT):
-            return
-        while self._next_beat_s <= until_s:
-            rr_s = 60.0 / self._rhythm.rate_bpm
-            ventricular = self._rhythm.kind is RhythmKind.VT
-            variation = 0.01 if ventricular else 0.03
-            following_s = rr_s * (
-                1 + variation * np.clip(self._beat_random.standard_normal(), -3, 3)
-            )
-            if self._rhythm.kind is RhythmKind.PVCS:
-                self._since_ectopic += 1
-                ventricular = self._since_ectopic == self._rhythm.ectopic_every
-                if ventricular:
-                    self._since_ectopic = 0
-                    following_s *= 1 + _PREMATURITY
-                elif self._since_ectopic == self._rhythm.ectopic_every - 1:
-                    following_s *= 1 - _PREMATURITY
-            self._beats.append((self._next_beat_s, rr_s, ventricular))
-            self._next_beat_s += following_s
+        """Take in the beats up to a moment."""
+        while self._next is not None and self._next.r_s <= until_s:
+            self._beats.append(self._next)
+            self._next = next(self._coming, None)
 
-    def _draw(
-        self, beat: tuple[float, float, bool], time_s: Float64Array, out: Float64Array
-    ) -> None:
+    def _draw(self, beat: HeartBeat, time_s: Float64Array, out: Float64Array) -> None:
         """Add one beat; what lies far from the R peak moves closer as the rate goes up (Bazett)."""
-        r_s, rr_s, ventricular = beat
-        near = slice(*np.searchsorted(time_s, (r_s - _REACH_BEFORE_S, r_s + _REACH_AFTER_S)))
-        since_r_s = time_s[near] - r_s
-        squeeze = min(np.sqrt(rr_s), 1.2)
-        for amplitude, centre_s, width_s in _VENTRICULAR if ventricular else _NORMAL:
-            far = abs(centre_s) > 0.1
-            centre, width = (centre_s * squeeze, width_s * squeeze) if far else (centre_s, width_s)
-            wave = np.exp(-0.5 * ((since_r_s - centre) / width) ** 2)
-            out[near] += self.amplitude_mv * amplitude * wave
+        reach = (beat.r_s - _REACH_BEFORE_S, beat.r_s + _REACH_AFTER_S)
+        near = slice(*np.searchsorted(time_s, reach))
+        since_r_s = time_s[near] - beat.r_s
+        squeeze = min(np.sqrt(beat.rr_s), 1.2)
+        for wave in _WAVES[beat.shape]:
+            amplitude, centre, width = wave
+            if wave == _P and beat.pr_s is not None:
+                centre = -beat.pr_s
+            elif abs(centre) > 0.1:
+                centre, width = centre * squeeze, width * squeeze
+            bump = np.exp(-0.5 * ((since_r_s - centre) / width) ** 2)
+            out[near] += self.amplitude_mv * amplitude * bump
+
+    def _between_beats_mv(self, time_s: Float64Array) -> Float64Array:
+        """What the heart does all the time, shape (n,): fibrillation, flutter waves."""
+        match self._rhythm.kind:
+            case RhythmKind.VF:
+                return self._fibrillation_mv(len(time_s))
+            case RhythmKind.VF_FINE:
+                return 0.4 * self._fibrillation_mv(len(time_s))
+            case RhythmKind.ATRIAL_FIBRILLATION:
+                return 0.12 * self._fibrillation_mv(len(time_s))
+            case RhythmKind.ATRIAL_FLUTTER:
+                saw = (time_s * _FLUTTER_HZ) % 1.0
+                return self.amplitude_mv * 0.15 * (saw - 0.5)
+            case RhythmKind.TORSADES:
+                twist = np.sin(2 * np.pi * _TWIST_HZ * time_s)
+                size = np.where(twist < 0, -1.0, 1.0) * (0.35 + 0.65 * np.abs(twist))
+                swing = np.sin(2 * np.pi * _TORSADES_HZ * time_s)
+                return self.amplitude_mv * size * swing
+            case _:
+                return np.zeros(len(time_s))
 
     def _fibrillation_mv(self, count: int) -> Float64Array:
         memory = float(np.exp(-1.0 / (0.5 * self.rate_hz)))

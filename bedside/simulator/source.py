@@ -13,7 +13,9 @@ from bedside.errors import RecordError, SettingsError
 from bedside.events import Flags, Float64Array, Int16Array
 from bedside.node.wire import MAX_RATE_MHZ, MIN_RATE_MHZ
 from bedside.recording.record_reader import Record, read_record
-from bedside.simulator.patient import Rhythm, RhythmKind, SyntheticPatient
+from bedside.simulator.disturbance import Disturbance, SignalFault
+from bedside.simulator.heart import RhythmKind
+from bedside.simulator.patient import Rhythm, SyntheticPatient
 
 BUNDLED_RECORD = Path(__file__).parent / "records" / "208"
 
@@ -97,10 +99,16 @@ class RecordSource:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """A rhythm and for how long; None is for ever."""
+    """A rhythm and for how long; None is for ever.
+
+    `amplitude` multiplies the patient's, `noise_mv` replaces it, `fault` disturbs the signal.
+    """
 
     rhythm: Rhythm
     seconds: float | None = None
+    amplitude: float = 1.0
+    noise_mv: float | None = None
+    fault: SignalFault = SignalFault.NONE
 
 
 def parse_episodes(text: str) -> tuple[Episode, ...]:
@@ -130,23 +138,29 @@ class PatientSource:
     patient: SyntheticPatient
     episodes: Sequence[Episode] = field(default_factory=lambda: (Episode(Rhythm()),))
     nv_per_lsb: int = NV_PER_LSB
+    clock_ppm: float = 0.0
 
     @property
     def rate_mhz(self) -> int:
-        """Samples in 1000 s."""
-        return round(self.patient.rate_hz * 1000)
+        """Samples in 1000 s, as the node's clock, `clock_ppm` too fast, measures them."""
+        return round(self.patient.rate_hz * 1000 * (1 - self.clock_ppm * 1e-6))
 
     def pieces(self) -> Iterator[Piece]:
         """Episode after episode; the electrodes settle for 2 s after a lead-off."""
         was_off = False
+        usual_mv, usual_noise_mv = self.patient.amplitude_mv, self.patient.noise_mv
         for episode in self.episodes:
             self.patient.change(episode.rhythm)
+            self.patient.amplitude_mv = usual_mv * episode.amplitude
+            self.patient.noise_mv = usual_noise_mv if episode.noise_mv is None else episode.noise_mv
             is_off = episode.rhythm.kind is RhythmKind.LEAD_OFF
-            yield from self._play(episode.seconds, is_off, was_off and not is_off)
+            yield from self._play(episode, is_off, was_off and not is_off)
             was_off = is_off
+        self.patient.amplitude_mv, self.patient.noise_mv = usual_mv, usual_noise_mv
 
-    def _play(self, seconds: float | None, is_off: bool, settles: bool) -> Iterator[Piece]:
-        rate_hz = self.patient.rate_hz
+    def _play(self, episode: Episode, is_off: bool, settles: bool) -> Iterator[Piece]:
+        rate_hz, seconds = self.patient.rate_hz, episode.seconds
+        disturbance = Disturbance(episode.fault, rate_hz)
         left = None if seconds is None else round(seconds * rate_hz)
         settling = round(SETTLING_S * rate_hz) if settles else 0
         position = 0
@@ -163,6 +177,9 @@ class PatientSource:
                 flags |= Flags.SETTLING
                 since_s = (position + np.arange(count)) / rate_hz
                 samples_mv += _RAIL_MV * np.exp(-since_s / _SETTLING_TIME_CONSTANT_S)
+            samples_mv = disturbance.add(samples_mv)
+            if episode.fault is SignalFault.SATURATION:
+                flags |= Flags.SATURATED
             yield Piece(_quantised(samples_mv, self.nv_per_lsb), flags)
             position += count
 

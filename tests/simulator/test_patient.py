@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.signal import find_peaks, welch
 
 from bedside.errors import SettingsError
-from bedside.simulator.patient import Rhythm, RhythmKind, SyntheticPatient
+from bedside.simulator.heart import RhythmKind
+from bedside.simulator.patient import Rhythm, SyntheticPatient
 
 RATE_HZ = 250.0
 
@@ -75,7 +76,7 @@ def test_twice_the_amplitude_is_twice_the_signal() -> None:
 
 
 @given(
-    st.sampled_from(["sinus:75", "pvcs:90", "vt", "vf", "asystole"]),
+    st.sampled_from([kind.value for kind in RhythmKind]),
     st.lists(st.integers(0, 400), min_size=1, max_size=8),
     st.integers(0, 5),
 )
@@ -97,3 +98,31 @@ def test_an_unknown_rhythm_is_refused_in_a_sentence(text: str) -> None:
 
 def test_a_ventricular_tachycardia_has_its_own_usual_rate() -> None:
     assert Rhythm.parse("vt") == Rhythm(RhythmKind.VT, 180.0)
+
+
+def test_there_are_twenty_rhythms_and_more_and_each_has_its_own_signal() -> None:
+    seen = [signal(kind.value, 20) for kind in RhythmKind if kind is not RhythmKind.LEAD_OFF]
+    assert len(seen) >= 20
+    for number, one in enumerate(seen):
+        for other in seen[number + 1 :]:
+            assert np.abs(one - other).max() > 0.05
+
+
+def test_an_atrial_fibrillation_is_irregular_and_a_paced_rhythm_is_not() -> None:
+    spread = {
+        text: np.std(np.diff(peaks(signal(text)))) / np.mean(np.diff(peaks(signal(text))))
+        for text in ("af", "sinus:75", "flutter")
+    }
+    assert spread["af"] > 0.15 > 0.05 > spread["sinus:75"] > spread["flutter"]
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [("wenckebach:80", 60), ("mobitz-2:75", 50), ("av-block-3:35", 35), ("idioventricular:40", 40)],
+)
+def test_a_block_conducts_as_many_beats_as_it_should(text: str, rate: int) -> None:
+    assert len(peaks(signal(text))) == pytest.approx(rate, abs=2)
+
+
+def test_pauses_last_longer_than_three_seconds() -> None:
+    assert 3.0 < np.diff(peaks(signal("pauses"))).max() / RATE_HZ < 3.5

@@ -16,7 +16,8 @@ from bedside.errors import RecordError, SettingsError
 from bedside.events import Flags
 from bedside.recording.record_reader import read_record
 from bedside.simulator.batcher import Cut, cut
-from bedside.simulator.patient import Rhythm, RhythmKind, SyntheticPatient
+from bedside.simulator.heart import RhythmKind
+from bedside.simulator.patient import Rhythm, SyntheticPatient
 from bedside.simulator.source import (
     BUNDLED_RECORD,
     DemoSource,
