@@ -112,10 +112,12 @@ class Dispatch:
 
     def stop(self) -> None:
         """Commit what came in, try once more to send, and close."""
-        for worker in (self._committing, self._sending):
-            if not worker.stop(STOP_S):
-                _log.warning("%s did not end in time; what waits leaves next time", worker.name)
+        committed = self._committing.stop(STOP_S)
+        self._sending.stop(STOP_S)
         self._transport.close()
+        # An attempt that was under way has failed with its link.
+        if not (self._sending.stop(STOP_S) and committed):
+            _log.warning("delivery did not end in time; what waits leaves next time")
         self._outbox.close()
 
     def put(self, alert: Alert) -> bool:
