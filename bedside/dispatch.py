@@ -185,6 +185,7 @@ class Dispatch:
         elif self._trouble_s is not None and now_s - self._trouble_s < TROUBLE_SHOWN_S:
             since_s = self._trouble_s - self._overdue_s
             self._tell("delivery", False, "alerts were refused or failed: see the log", since_s)
+            self._tell("high-delivery", True)
         else:
             self._tell("delivery", True)
             self._tell("high-delivery", True)

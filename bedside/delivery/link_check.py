@@ -103,12 +103,13 @@ def _policy(endpoint: IotEndpoint, context: ssl.SSLContext, deadline_s: float) -
             for topic, content in topics.items():
                 client.publish(topic, content, qos=1)
 
-    client = Client(CallbackAPIVersion.VERSION2, client_id=thing, protocol=MQTTv5)
+    # The session is left as it is, and acknowledgements that wait in it are left unanswered: they
+    # are the station's.
+    client = Client(CallbackAPIVersion.VERSION2, client_id=thing, protocol=MQTTv5, manual_ack=True)
     client.tls_set_context(context)
     client.connect_timeout = _left_s(deadline_s)
     client.on_connect = connected
     client.on_publish = lambda _, __, ___, reason, ____: reasons.append(int(reason.value))
-    # The session is left as it is: acknowledgements may be waiting in it.
     session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     session.SessionExpiryInterval = _SESSION_S
     try:

@@ -10,6 +10,9 @@ from bedside.delivery.check import Finding, Question
 from bedside.delivery.outbox_file import in_use
 from bedside.settings import Settings
 
+_HEADWAY_S = 0.2
+"""So much earlier the link gives up, to say how far it came."""
+
 WAIT_S = 2.0
 """How long answers are waited for, where nobody says otherwise."""
 
@@ -25,7 +28,7 @@ def cloud(settings: Settings, within_s: float = WAIT_S) -> list[Finding]:
     ]
     findings = check.files(endpoint)
     if all(finding.ok is not False for finding in findings):
-        way = partial(link_check.link, endpoint, within_s, speak=speak)
+        way = partial(link_check.link, endpoint, within_s - _HEADWAY_S, speak=speak)
         questions.insert(0, Question(way, link_check.silence(endpoint)))
     findings += check.answers(questions, within_s)
     # Both questions to the account may meet the same obstacle.

@@ -369,8 +369,8 @@ def main() -> None:
         arguments.out.write_text(
             "# How soon an alert leaves\n\nWritten by `python -m tests.bench.alerts --alerts"
             f" {arguments.alerts} --out {arguments.out}` on {platform.machine()} with"
-            f" {os.cpu_count()} cores, Python {platform.python_version()}; load at the start"
-            f" {load:.1f}.\n\n{text}\n\n{REMARKS}"
+            f" {os.cpu_count()} cores, Python {platform.python_version()}, at nice {os.nice(0)}"
+            f" beside a load of {load:.1f}.\n\n{text}\n\n{REMARKS}"
         )
     sys.exit(any(row.missed for row in rows))
 

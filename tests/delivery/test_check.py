@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -13,11 +14,20 @@ from typing import Any
 
 import pytest
 
-from bedside.delivery import account_check, aws, check, link_check
+from bedside.delivery import (
+    account_check,
+    acknowledgement,
+    aws,
+    check,
+    iot_topics,
+    link_check,
+)
 from bedside.delivery.check import Finding, Question
+from bedside.delivery.iot_core import IotCore
 from bedside.delivery.iot_endpoint import IotEndpoint
+from bedside.delivery.transport import RemoteAcknowledgement
 from tests.certificates import Authority
-from tests.delivery.cloud import PATIENCE_S, THING, Cloud
+from tests.delivery.cloud import ACK_KEY, PATIENCE_S, THING, Cloud, News, Phone
 
 DAY = timedelta(days=1)
 LINK_S = 1.0
@@ -104,6 +114,26 @@ def test_a_link_that_is_well(cloud: Cloud) -> None:
     [finding] = link_check.link(cloud.endpoint(), PATIENCE_S, speak=True)
     assert finding.ok
     assert "policy lets this monitor send alerts" in finding.sentence
+
+
+def test_an_acknowledgement_that_waits_for_the_station_is_left_to_it(
+    cloud: Cloud, phone: Phone
+) -> None:
+    def station(news: News) -> contextlib.closing[IotCore]:
+        core = IotCore(cloud.endpoint(), ACK_KEY)
+        core.start(news)
+        return contextlib.closing(core)
+
+    with station(News()):
+        phone.next("state")
+    phone.say(
+        iot_topics.acknowledgement_topic(THING),
+        acknowledgement.signed("ab12cd34", "dr-who", THING, ACK_KEY),
+    )
+    assert link_check.link(cloud.endpoint(), PATIENCE_S, speak=True)[0].ok
+    news = News()
+    with station(news):
+        news.wait_for(RemoteAcknowledgement)
 
 
 def test_a_running_station_is_not_thrown_out(cloud: Cloud) -> None:

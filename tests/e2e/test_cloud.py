@@ -248,3 +248,22 @@ def test_no_key_appears_in_the_log_or_a_traceback(
         assert command.returncode == 2
     said += [json.dumps(repr(settings)), caplog.text]
     assert not [secret for secret in secrets if any(secret in text for text in said)]
+
+
+def test_neither_the_key_of_a_webhook_nor_its_address_is_printed(tmp_path: Path) -> None:
+    key = tmp_path / "webhook.key"
+    key.touch(mode=0o600)
+    key.write_bytes(ACK_KEY)
+    config = tmp_path / "bedside.toml"
+    config.write_text(
+        f"[station]\ndata_dir = '{tmp_path / 'data'}'\n[alerts]\ntransports = ['webhook']\n"
+        f"[alerts.webhook]\nurl = 'https://127.0.0.1:9/hook?token=hushhush'\nkey_file = '{key}'\n"
+    )
+    said = []
+    for breakage in (lambda: None, lambda: key.chmod(0o644), lambda: key.write_bytes(b"hushhush")):
+        breakage()
+        with test_alert_command(config, "--wait", "1") as command:
+            said.append("".join(command.communicate(timeout=30)))
+        assert command.returncode == 2
+    assert "127.0.0.1 cannot be reached" in said[0]
+    assert not [text for text in said if "hushhush" in text or ACK_KEY.decode() in text]
