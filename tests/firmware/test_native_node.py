@@ -181,7 +181,7 @@ def test_a_station_that_is_killed_and_comes_back_costs_no_sample(
             station.kill()
             station.wait(10)
             station = headless_station(config)
-            assert node.wait_until_ended() == 0
+            assert node.wait_until_ended(120) == 0
         finally:
             station.terminate()
             station.wait(30)
