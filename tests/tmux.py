@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+
+import pytest
 
 
 class Tmux:
@@ -30,6 +33,8 @@ class Tmux:
         self._output = Path(self._folder.name) / "output"
 
     def __enter__(self) -> Tmux:
+        if shutil.which("tmux") is None:
+            pytest.skip("needs tmux: apt install tmux")
         environment = {**os.environ, "COLORTERM": "truecolor", **self._environment}
         variables = [f"{name}={value}" for name, value in self._environment.items()]
         line = shlex.join(["env", *variables, *self._command]) if variables else None
@@ -67,6 +72,14 @@ class Tmux:
     def ended(self) -> bool:
         """Whether the program has ended."""
         return self._run("display-message", "-p", "#{pane_dead}").strip() == "1"
+
+    def wait_until_ended(self, timeout_s: float = 30.0) -> None:
+        """Wait for the program's end. Raises TimeoutError."""
+        give_up_s = time.monotonic() + timeout_s
+        while not self.ended():
+            if time.monotonic() > give_up_s:
+                raise TimeoutError(f"it did not end:\n{self.text()}")
+            time.sleep(0.05)
 
     def text(self, escapes: bool = False) -> str:
         """What stands on the screen."""

@@ -1,0 +1,81 @@
+"""The screen in a real terminal, where the trace is painted past the compositor."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.tmux import Tmux
+
+PROGRAM = str(Path(__file__).with_name("beating_screen.py"))
+
+
+def still(terminal: Tmux) -> str:
+    """The screen with its colours, once it has stopped to change."""
+    give_up_s = time.monotonic() + 30
+    before = ""
+    while time.monotonic() < give_up_s:
+        now = terminal.text(escapes=True)
+        if now == before:
+            return now
+        before = now
+        time.sleep(0.7)
+    raise AssertionError("the screen never stood still")
+
+
+def test_what_was_painted_directly_is_what_a_full_repaint_paints() -> None:
+    with Tmux([sys.executable, PROGRAM, "4"], 100, 30) as terminal:
+        terminal.wait_for("HR /min")
+        painted = still(terminal)
+        assert painted.count("▾") >= 5
+        terminal.keys("s", "s", "s", "g", "g", "g", "g")
+        terminal.resize(90, 28)
+        terminal.wait_for(lambda shown: len(shown.splitlines()) == 28)
+        terminal.resize(100, 30)
+        time.sleep(9)  # until the message of the last key has gone
+        repainted = still(terminal)
+    trace = slice(3, 17)
+    assert repainted.splitlines()[trace] == painted.splitlines()[trace]
+
+
+def test_a_beating_trace_never_paints_over_a_sheet_or_another_screen() -> None:
+    with Tmux([sys.executable, PROGRAM, "60"], 80, 24) as terminal:
+        terminal.wait_for("HR /min")
+        terminal.keys("l")
+        terminal.wait_for(lambda shown: "Limits of this bed" in shown and "── esc" in shown)
+        time.sleep(1)
+        first = terminal.text().splitlines()[4:]
+        for _ in range(10):
+            time.sleep(0.2)
+            assert terminal.text().splitlines()[4:] == first
+        terminal.keys("Escape", "w")
+        terminal.wait_for(lambda shown: "Ward: 1 beds" in shown and "── esc" in shown)
+        time.sleep(1)
+        for _ in range(5):
+            time.sleep(0.2)
+            assert not "".join(terminal.text().splitlines()[11:20]).strip()
+
+
+@pytest.mark.parametrize(
+    ("environment", "seen"),
+    [
+        ({"TERM": "linux"}, "ascii"),
+        ({"PYTHONIOENCODING": "latin-1"}, "ascii"),
+        ({"NO_COLOR": "1"}, "grey"),
+        ({"TERM": "xterm", "COLORTERM": ""}, "16 colours"),
+    ],
+)
+def test_it_works_in_a_poor_terminal(environment: dict[str, str], seen: str) -> None:
+    with Tmux([sys.executable, PROGRAM, "60"], 80, 24, environment) as terminal:
+        shown = terminal.wait_for("Acknowledge")
+        assert ("▾" in shown) is (seen != "ascii")
+        assert shown.isascii() is (seen == "ascii")
+        coloured = terminal.text(escapes=True)
+        assert ("38;2;" in coloured) is (seen in ("ascii", "grey"))
+        terminal.keys("q")
+        terminal.wait_for(lambda screen: "This screen closes" in screen)
+        terminal.keys("q")
+        terminal.wait_until_ended()
