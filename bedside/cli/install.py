@@ -46,7 +46,7 @@ def install(
     system = System(Path(sys.executable), tuple(host or options.own_names()), station)
     if not dry_run:
         check(system)
-    if _take(steps(system), dry_run):
+    if take(steps(system), dry_run):
         typer.echo(
             f"\nThe configuration is {system.configuration_file}, the log: journalctl -u bedside\n"
             "Next: sudo bedside broker add-node NAME"
@@ -61,11 +61,11 @@ def remove(dry_run: DryRun = False) -> None:
     system = System(Path(sys.executable), ())
     if not dry_run:
         check(system)
-    if _take(removal(system), dry_run):
+    if take(removal(system), dry_run):
         typer.echo("/etc/bedside, /etc/mosquitto/bedside and /var/lib/bedside are left as they are")
 
 
-def _take(steps: list[Step], dry_run: bool) -> bool:
+def take(steps: list[Step], dry_run: bool) -> bool:
     """Take what has not been taken; returns whether anything was."""
     left = False
     for step in steps:

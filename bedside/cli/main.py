@@ -17,6 +17,7 @@ from bedside.cli import (
     demo,
     doctor,
     install,
+    kiosk,
     node,
     records,
     run_command,
@@ -44,6 +45,7 @@ test_alert.add_to(app)
 cloud.add_to(app)
 broker.add_to(app)
 install.add_to(app)
+kiosk.add_to(app)
 doctor.add_to(app)
 
 

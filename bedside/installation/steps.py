@@ -152,8 +152,8 @@ def booted() -> bool:
 
 
 def _install_mosquitto() -> None:
-    _run("apt-get", "update", "--quiet=2")
-    _run("apt-get", "install", "--quiet=2", "--yes", "--no-install-recommends", "mosquitto")
+    run("apt-get", "update", "--quiet=2")
+    run("apt-get", "install", "--quiet=2", "--yes", "--no-install-recommends", "mosquitto")
 
 
 def _has_user() -> bool:
@@ -165,7 +165,7 @@ def _has_user() -> bool:
 
 
 def _make_user() -> None:
-    _run(
+    run(
         "useradd",
         "--system",
         "--home-dir",
@@ -250,10 +250,11 @@ def _delete(files: list[Path]) -> None:
 
 
 def _systemctl(*arguments: str) -> None:
-    _run("systemctl", *arguments)
+    run("systemctl", *arguments)
 
 
-def _run(*command: str) -> None:
+def run(*command: str) -> None:
+    """Run a command. Raises SettingsError, in one sentence, when it fails."""
     done = subprocess.run(
         command,
         check=False,
@@ -265,5 +266,5 @@ def _run(*command: str) -> None:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
         raise SettingsError(
             f"{' '.join(command)} failed ({said[-1] if said else done.returncode}): mend that and "
-            "run bedside install again."
+            "run this again."
         )

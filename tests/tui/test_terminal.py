@@ -35,7 +35,6 @@ def test_what_was_painted_directly_is_what_a_full_repaint_paints() -> None:
         terminal.resize(90, 28)
         terminal.wait_for(lambda shown: len(shown.splitlines()) == 28)
         terminal.resize(100, 30)
-        time.sleep(9)  # until the message of the last key has gone
         repainted = still(terminal)
     trace = slice(3, 17)
     assert repainted.splitlines()[trace] == painted.splitlines()[trace]
@@ -51,7 +50,9 @@ def test_a_beating_trace_never_paints_over_a_sheet_or_another_screen() -> None:
         for _ in range(10):
             time.sleep(0.2)
             assert terminal.text().splitlines()[4:] == first
-        terminal.keys("Escape", "w")
+        terminal.keys("Escape")
+        terminal.wait_for("Acknowledge")
+        terminal.keys("w")
         terminal.wait_for(lambda shown: "Ward: 1 beds" in shown and "── esc" in shown)
         time.sleep(1)
         for _ in range(5):
