@@ -30,9 +30,9 @@ PATIENCE_S = 60.0
 HIGH_EVERY = 4
 UNSAVED = 20
 REMARKS = """The broker is Mosquitto on loopback with TLS and client certificates, keep-alive 30 s.
-The full disk is a limit of the kernel on the size of the process's files; the clock that jumps is
-the one that the program reads. A SIGKILL is not a power cut: what a disk makes of a sync was not
-tried.
+What it has taken and not yet passed on is lost when it is killed: that is counted apart. The full
+disk is a limit of the kernel on the size of the process's files; the clock that jumps is the one
+that the program reads. A SIGKILL is not a power cut: what a disk makes of a sync was not tried.
 """
 
 
@@ -46,6 +46,7 @@ class Count:
     unsaved: int = 0
     clock_jumps: int = 0
     committed: set[str] = field(default_factory=set)
+    accepted: set[str] = field(default_factory=set)
     received: Counter[str] = field(default_factory=Counter)
     messages: int = 0
     changed: int = 0
@@ -53,8 +54,13 @@ class Count:
 
     @property
     def lost(self) -> set[str]:
-        """Committed and never received, neither singly nor in a digest."""
-        return self.committed - self.received.keys()
+        """Committed and neither received, singly or in a digest, nor taken by the broker."""
+        return self.committed - self.received.keys() - self.accepted
+
+    @property
+    def lost_by_the_broker(self) -> set[str]:
+        """Taken by the broker, which was killed before the phone had them."""
+        return (self.committed & self.accepted) - self.received.keys()
 
     @property
     def duplicates(self) -> int:
@@ -87,8 +93,10 @@ class Sender:
                 return
             with self._news:
                 self.said.append(json.loads(line) | {"at_s": time.monotonic()})
-                if self.said[-1]["what"] == "queued":
+                if self.said[-1]["what"] == "queued" and self.said[-1]["saved"]:
                     self._count.committed.add(self.said[-1]["id"])
+                if self.said[-1]["what"] == "accepted":
+                    self._count.accepted.add(self.said[-1]["id"])
                 self._news.notify_all()
 
     def tell(self, **what: Any) -> None:
@@ -244,6 +252,7 @@ def table(count: Count) -> str:
         ("stretches of a full disk", f"{count.disk_full} ({count.unsaved} sent from memory)"),
         ("jumps of the program's clock by ±1 h", str(count.clock_jumps)),
         ("**committed alerts lost**", f"**{len(count.lost)}**"),
+        ("taken by the broker and lost with it", str(len(count.lost_by_the_broker))),
         ("duplicates, with the same id", str(count.duplicates)),
         ("duplicates whose content differs", str(count.changed)),
         ("order after an outage as promised", "yes" if count.order_kept else "NO"),

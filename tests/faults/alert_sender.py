@@ -41,7 +41,7 @@ class Office:
     def stepped(self, step: DeliveryStep) -> None:
         began_s = self.handed_in_s.get(step.alert_id)
         took_s = None if began_s is None else time.monotonic() - began_s
-        self.say(step.state.value, id=step.alert_id, took_s=took_s)
+        self.say(step.state.value, id=step.alert_id, took_s=took_s, saved=step.saved)
         if step.state is DeliveryState.QUEUED and not step.saved:
             self.say("unsaved", id=step.alert_id)
 

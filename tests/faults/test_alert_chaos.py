@@ -19,7 +19,7 @@ def test_no_committed_alert_is_lost_to_kills_a_full_disk_and_a_jumping_clock(
     count = chaos.count
     assert (count.process_kills, count.broker_kills, count.disk_full) == (3, 2, 1)
     assert count.clock_jumps
-    assert len(count.committed) > 100
+    assert len(count.committed) > 60
     assert count.lost == set()
     assert count.changed == 0
     assert count.order_kept
