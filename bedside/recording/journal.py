@@ -97,6 +97,7 @@ CLASSES = (
 _ABNORMAL = 4
 _BEATS_PER_RECORD = 5
 _LONGEST_STEP = 65_535
+_SAMPLES = 1 << 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +204,11 @@ def read_journal(content: bytes) -> Journal | None:
     crcs = [zlib.crc32(view[at : at + checked]) for at in starts]
     intact = written[records["crc"][written] == np.array(crcs, "<u4")]
     kinds = records["kind"][intact]
+    rows = records[intact[kinds == _ROW]].view(ROW)
     last = int(intact[-1]) if len(intact) else -1
     return Journal(
         form,
-        records[intact[kinds == _ROW]].view(ROW),
+        rows[(rows["rate_mhz"] > 0) & (rows["first_sample"] < _SAMPLES)],
         records[intact[kinds == _BEATS]].view(BEATS),
         records[intact[kinds == _KEEP]].view(KEEP),
         bool(len(intact)) and int(records["kind"][last]) == _SEAL,

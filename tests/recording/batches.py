@@ -43,18 +43,22 @@ def a_signal(
     seconds: float,
     *,
     from_s: float = 0.0,
+    batch_s: int = 1,
     rate_hz: int = 100,
     flags: int = Flags.CLOCK_SYNCED,
     node: str = "bed-1",
     boot_id: int = BOOT,
 ) -> Iterator[Batch]:
-    """Batches of 1 s whose samples are their own index, modulo 1000; the clock began at WALL_US."""
-    for second in range(round(from_s), round(from_s + seconds)):
+    """Batches of `batch_s` whose samples are their own index, modulo 1000.
+
+    The clock began at WALL_US.
+    """
+    for second in range(round(from_s), round(from_s + seconds), batch_s):
         first = second * rate_hz
         yield a_batch(
-            second,
+            second // batch_s,
             first,
-            np.arange(first, first + rate_hz) % 1000,
+            np.arange(first, first + batch_s * rate_hz) % 1000,
             node=node,
             boot_id=boot_id,
             rate_mhz=rate_hz * 1000,
