@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from bedside.alarms.log import AlarmLog
+from bedside.errors import BedsideError
 from bedside.ports import LogEntry
 from bedside.worker import Worker
 
@@ -24,6 +25,7 @@ class Clerk:
         self._waiting: deque[LogEntry] = deque()
         self._taken = 0
         self._done = 0
+        self._refused = False
         self._news = threading.Condition()
         self._worker = Worker[bool](
             "alarm log",
@@ -60,20 +62,31 @@ class Clerk:
         return True
 
     def written(self) -> bool:
-        """Wait until all that was taken so far is on disk, for 0.2 s at most."""
+        """Wait until all that was taken so far is on disk, for 0.2 s at most.
+
+        While the disk refuses there is no waiting: alarms would queue up behind each other.
+        """
         with self._news:
             wanted = self._taken
             if not self._worker.running:
                 return False
-            return self._news.wait_for(lambda: self._done >= wanted, WRITTEN_WITHIN_S)
+            self._news.wait_for(lambda: self._done >= wanted or self._refused, WRITTEN_WITHIN_S)
+            return self._done >= wanted
 
     def write(self) -> None:
         """Append what waits, in as few transactions as come. Raises BedsideError; it then stays."""
         while waiting := self._snapshot():
-            self._log.append_all(
-                (entry.kind, entry.content, entry.wall_us, entry.at_us) for entry in waiting
-            )
+            try:
+                self._log.append_all(
+                    (entry.kind, entry.content, entry.wall_us, entry.at_us) for entry in waiting
+                )
+            except BedsideError:
+                with self._news:
+                    self._refused = True
+                    self._news.notify_all()
+                raise
             with self._news:
+                self._refused = False
                 for _ in waiting:
                     self._waiting.popleft()
                 self._done += len(waiting)
