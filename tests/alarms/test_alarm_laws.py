@@ -27,6 +27,7 @@ from bedside.alarms.replay import Replayed, replay
 from bedside.event_json import to_json
 from bedside.events import (
     Action,
+    AlarmChanged,
     AlarmState,
     BedChanged,
     BedState,
@@ -74,6 +75,18 @@ class AlarmsOfABed(RuleBasedStateMachine):
         if self.alarms.armed:
             self.present.setdefault(code, self.at_us)
         self.take(self.alarms.observe(Observation(code, True, self.at_us), self.at_us))
+
+    @rule(code=codes)
+    def cause_appears_while_nothing_can_be_decided(self, code: str) -> None:
+        self.signal_changes("lead off")
+        self.cause_appears(code)
+        self.signal_changes("")
+        self.pass_time(2)
+
+    @rule(code=st.sampled_from(LETHAL))
+    def cause_appears_while_the_sound_is_paused(self, code: str) -> None:
+        self.somebody_pauses_the_sound(120)
+        self.cause_appears(code)
 
     @rule(code=codes)
     def cause_goes(self, code: str) -> None:
@@ -207,6 +220,8 @@ class AlarmsOfABed(RuleBasedStateMachine):
                 assert self.alarms.state.paused_until_us is None
             else:
                 self.write(event)
+        if any(begins_high(event) for event in events):
+            assert self.alarms.state.paused_until_us is None
 
     def write(self, event: Event) -> None:
         before = self.replayed()
@@ -238,6 +253,14 @@ class AlarmsOfABed(RuleBasedStateMachine):
             self.at_us, state, str(self.session), "nurse", None, self.alarms.state.prefix
         )
         self.take([changed, *limits])
+
+
+def begins_high(event: Event) -> bool:
+    if not isinstance(event, AlarmChanged):
+        return False
+    instance = event.instance
+    begins = instance.state is AlarmState.ACTIVE and instance.active_us == event.at_us
+    return begins and instance.priority is Priority.HIGH
 
 
 def high_and_unseen(instance: Instance) -> bool:

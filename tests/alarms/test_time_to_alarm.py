@@ -1,0 +1,38 @@
+"""Each condition alarms in its time; `time_to_alarm.py` measures the whole table."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.alarms.time_to_alarm import CASES, TABLE, Case, measure, measure_station
+
+SHORT = [(case, "normal", "clean") for case in CASES]
+SHORT += [
+    (case, amplitude, noise)
+    for case in CASES
+    if case.code in ("asystole", "vf", "vt")
+    for amplitude, noise in (("half", "clean"), ("double", "noisy"))
+]
+
+
+@pytest.mark.parametrize(
+    ("case", "amplitude", "noise"), SHORT, ids=lambda each: getattr(each, "code", each)
+)
+def test_a_condition_of_the_heart_alarms_in_its_time(
+    case: Case, amplitude: str, noise: str
+) -> None:
+    measured = measure(case, amplitude, noise)
+    assert measured.in_time, measured
+
+
+def test_a_condition_of_the_station_alarms_in_its_time() -> None:
+    for measured in measure_station():
+        assert measured.in_time, measured
+
+
+def test_the_table_has_a_row_for_every_case() -> None:
+    text = TABLE.read_text(encoding="utf-8")
+    for case in CASES:
+        assert text.count(f"| `{case.code}` |") == 6
+    for measured in measure_station():
+        assert f"| `{measured.code}` |" in text
