@@ -177,6 +177,8 @@ class Archive:
                 if known is None or known[:2] != (found.st_mtime_ns, found.st_size):
                     known = found.st_mtime_ns, found.st_size, StoredSegment.open(path)
                     self._opened[path] = known
+                    if known[2] is None:
+                        _log.warning("the journal %s is damaged: what it tells is left out", path)
             except FileNotFoundError:
                 continue
             except OSError as error:

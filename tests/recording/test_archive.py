@@ -204,3 +204,15 @@ def test_the_strip_of_an_alarm_outlives_its_hours(tmp_path: Path, at_s: float) -
     segments = sorted((tmp_path / "recordings" / "bed-1").glob("*.dat"))
     assert segments[0].stem > "0bedbeef_0002"
     assert segments[-1].stem == "0bedbeef_0007"
+
+
+def test_a_damaged_journal_is_said_once_and_the_rest_is_read(
+    recorder: Recorder, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    record(recorder, a_signal(5), a_signal(5, boot_id=7))
+    [path] = (tmp_path / "recordings" / "bed-1").glob("0bedbeef*.idx")
+    path.write_bytes(b"rust" + path.read_bytes()[4:])
+    archive = Archive(tmp_path)
+    for _ in range(2):
+        assert [span.boot_id for span in archive.spans("bed-1")] == [7]
+    assert caplog.messages == [f"the journal {path} is damaged: what it tells is left out"]
