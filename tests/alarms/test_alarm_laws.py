@@ -213,6 +213,7 @@ class AlarmsOfABed(RuleBasedStateMachine):
         assert self.unheard_us <= REPEAT_US + TICK_US
 
     def take(self, events: list[Event]) -> None:
+        known = {i.instance_id for i in self.replayed().alarms.instances if i.active_us is not None}
         for event in events:
             if isinstance(event, Sound):
                 if event.priority is Priority.HIGH:
@@ -220,7 +221,7 @@ class AlarmsOfABed(RuleBasedStateMachine):
                 assert self.alarms.state.paused_until_us is None
             else:
                 self.write(event)
-        if any(begins_high(event) for event in events):
+        if any(begins_high(event, known) for event in events):
             assert self.alarms.state.paused_until_us is None
 
     def write(self, event: Event) -> None:
@@ -255,12 +256,12 @@ class AlarmsOfABed(RuleBasedStateMachine):
         self.take([changed, *limits])
 
 
-def begins_high(event: Event) -> bool:
-    if not isinstance(event, AlarmChanged):
+def begins_high(event: Event, known: set[str]) -> bool:
+    """Whether a high alarm becomes active that was not so before."""
+    if not isinstance(event, AlarmChanged) or event.instance.instance_id in known:
         return False
     instance = event.instance
-    begins = instance.state is AlarmState.ACTIVE and instance.active_us == event.at_us
-    return begins and instance.priority is Priority.HIGH
+    return instance.state is AlarmState.ACTIVE and instance.priority is Priority.HIGH
 
 
 def high_and_unseen(instance: Instance) -> bool:
