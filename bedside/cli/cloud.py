@@ -17,10 +17,10 @@ from bedside.settings import Settings
 
 group = typer.Typer(no_args_is_help=True, help="The way to AWS: set it up, check it, remove it.")
 
-CHECK_S = 2.6
+CHECK_S = 2.3
 """How long after the start of the process `check` stops to wait for answers."""
 
-SHORTEST_CHECK_S = 1.0
+SHORTEST_CHECK_S = 0.8
 """What it waits at least, where a busy machine took long to start it."""
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")]
