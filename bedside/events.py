@@ -137,10 +137,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Score:
-    """The autoencoder's verdict on one beat. `reconstruction_mv` has shape (192,)."""
+    """What the autoencoder rebuilt, shape (192,), and how far the beat's shape is from it."""
 
     sample: int
-    error: float
+    shape_error: float
     reconstruction_mv: Float32Array
 
 
@@ -200,18 +200,30 @@ Input = Batch | Tick | Scores | Health | Action
 # ── between the monitor's parts ───────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, slots=True)
+class BeatTiming:
+    """When a beat came, from RR intervals alone; 0 where nothing is known.
+
+    `prematurity` is 1 − RR / mean of the last RR intervals, `below_usual` 1 − RR / the interval
+    that usual beats of the last minutes followed.
+    """
+
+    prematurity: float = 0.0
+    below_usual: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class BeatWindow:
     """One beat as the autoencoder sees it.
 
     `sample` is the R peak's index at the source; `window_mv` has shape (192,), band-passed mV at
-    250 Hz with the R peak at index 80. `prematurity` is 1 − RR / mean RR of the beats before
-    (0 when unknown). `usable` is false where the signal quality forbids a verdict.
+    250 Hz with the R peak at index 80. `usable` is false where the signal quality forbids a
+    verdict.
     """
 
     sample: int
     window_mv: Float32Array
-    prematurity: float
+    timing: BeatTiming
     beat_class: BeatClass
     usable: bool
 

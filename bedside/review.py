@@ -13,6 +13,7 @@ import numpy as np
 
 from bedside.anomaly.autoencoder import Autoencoder
 from bedside.anomaly.baseline import Baseline, BaselineError
+from bedside.anomaly.fusion import Fusion
 from bedside.ecg.chain import ChainBeat, SignalChain
 from bedside.ecg.filters import BandPass
 from bedside.events import BeatWindow, Float32Array
@@ -119,19 +120,19 @@ class Review:
         if self._autoencoder is None:
             self._autoencoder = Autoencoder.load()
         _, beat, at_us = nearest
-        window = BeatWindow(
-            beat.sample, beat.window_mv, beat.prematurity, beat.beat_class, beat.usable
-        )
+        window = BeatWindow(beat.sample, beat.window_mv, beat.timing, beat.beat_class, beat.usable)
         baseline = self._baseline(bed)
         [score] = self._autoencoder.score([window], baseline)
+        # Alone, without the minute before it: the live error may be down to half of this.
+        error = Fusion().error(score.shape_error, window.timing, baseline)
         threshold = (
             self._autoencoder.population_threshold if baseline is None else baseline.threshold
         )
         return LastBeat(
             at_us,
-            score.error,
+            error,
             threshold,
-            score.error > threshold,
+            error > threshold,
             beat.window_mv,
             score.reconstruction_mv,
             beat.beat_class.value,

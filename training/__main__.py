@@ -141,6 +141,15 @@ def run_evaluate(options: argparse.Namespace) -> None:
     _record("test", report)
 
 
+def run_ablate(options: argparse.Namespace) -> None:
+    """Measure the shipped model with parts of its error left out, on the test records."""
+    del options
+    parts = evaluate.test_parts(datasets.data_folder())
+    tables = evaluate.ablation(Autoencoder.load(), parts)
+    print(json.dumps(tables, indent=1))
+    _record("ablation", {"command": _command(), "tables": tables})
+
+
 def run_card(options: argparse.Namespace) -> None:
     """Write the model card from what was measured."""
     del options
@@ -177,6 +186,7 @@ def main() -> int:
             made.add_argument("--out", type=Path, default=MODEL / "autoencoder.onnx")
     evaluating = command("evaluate", run_evaluate)
     evaluating.add_argument("--seeds", type=Path, nargs="*", default=[], metavar="MODEL")
+    command("ablate", run_ablate)
     command("demo", run_demo)
     command("card", run_card)
     options = parser.parse_args()

@@ -13,6 +13,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,14 @@ from bedside.ecg.chain import RATE_TOLERANCE, USABLE_QUALITY
 from bedside.ecg.filters import BandPass
 from bedside.ecg.quality import SignalQuality
 from bedside.ecg.resampling import Resampler
+from bedside.ecg.timing import RRHistory
 from bedside.errors import BedsideError
-from bedside.events import WINDOW_BEFORE_SAMPLES, WINDOW_RATE_HZ, WINDOW_SAMPLES
+from bedside.events import (
+    WINDOW_BEFORE_SAMPLES,
+    WINDOW_RATE_HZ,
+    WINDOW_SAMPLES,
+    BeatTiming,
+)
 
 
 def _named(*numbers: int) -> tuple[str, ...]:
@@ -110,9 +117,6 @@ AAMI: Mapping[str, str] = {
 }
 """Annotation symbols to AAMI EC57 classes; a symbol that is missing here marks no beat."""
 
-RR_BEFORE = 8
-"""RR intervals that the prematurity of a beat looks back on."""
-
 
 class DataError(BedsideError):
     """A data set is missing or not what it should be."""
@@ -123,8 +127,8 @@ class RecordBeats:
     """The beats of one lead of one record, at the reference positions.
 
     `windows_mv` has shape (n, 192); `classes` (n,) holds AAMI letters, `time_s` (n,) the time of
-    the R peak, `prematurity` (n,) is 1 − RR / mean of up to eight RR before it, 0 when unknown.
-    `usable` (n,) is the monitor's own quality gate.
+    the R peak, `timing` (n) what the intervals say of each, `usable` (n,) the monitor's own quality
+    gate.
     """
 
     record: str
@@ -132,7 +136,7 @@ class RecordBeats:
     windows_mv: NDArray[np.float32]
     classes: NDArray[np.str_]
     time_s: NDArray[np.float64]
-    prematurity: NDArray[np.float64]
+    timing: tuple[BeatTiming, ...]
     usable: NDArray[np.bool_]
 
     @property
@@ -148,7 +152,7 @@ class RecordBeats:
             self.windows_mv[keep],
             self.classes[keep],
             self.time_s[keep],
-            self.prematurity[keep],
+            tuple(compress(self.timing, keep)),
             self.usable[keep],
         )
 
@@ -183,19 +187,10 @@ def require_no_shared_patient(train: Iterable[str], test: Iterable[str]) -> None
         )
 
 
-def prematurity(beat_time_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 − RR / mean of up to eight RR intervals before it, for beats at `beat_time_s` (n,).
-
-    An interval counts as at most 1.5 of their median: after a pause nothing is early.
-
-    Zero for the first two beats: nothing is known yet.
-    """
-    early = np.zeros(len(beat_time_s))
-    rr_s = np.diff(beat_time_s)
-    for beat in range(2, len(beat_time_s)):
-        before = rr_s[max(0, beat - 1 - RR_BEFORE) : beat - 1]
-        early[beat] = 1.0 - rr_s[beat - 1] / np.minimum(before, 1.5 * np.median(before)).mean()
-    return early
+def timings(beat_time_s: NDArray[np.float64]) -> tuple[BeatTiming, ...]:
+    """When each of the beats at `beat_time_s` (n,) came, as the monitor would say it."""
+    history = RRHistory()
+    return (BeatTiming(), *(history.add(float(rr_s)) for rr_s in np.diff(beat_time_s)))
 
 
 def record_beats(folder: Path, record: str, lead: int = 0) -> RecordBeats:
@@ -224,7 +219,7 @@ def record_beats(folder: Path, record: str, lead: int = 0) -> RecordBeats:
         windows_mv,
         classes,
         time_s,
-        prematurity(time_s),
+        timings(time_s),
         _usable(samples_mv, time_s),
     )
 

@@ -35,7 +35,7 @@ def beats_of(record: Path) -> list[BeatWindow]:
     chain.restart(0, 0, float(fields["fs"]))
     found = chain.process(np.asarray(signals[:, 0], dtype=np.float64)).beats
     return [
-        BeatWindow(beat.sample, beat.window_mv, beat.prematurity, beat.beat_class, beat.usable)
+        BeatWindow(beat.sample, beat.window_mv, beat.timing, beat.beat_class, beat.usable)
         for beat in found
     ]
 
@@ -51,7 +51,12 @@ def write_baseline(record: Path = RECORDS / "208", path: Path | None = None) -> 
     tentative = calibration.tentative(autoencoder.version)
     if isinstance(tentative, Refusal):
         raise DataError(f"{record} teaches no baseline: {tentative.reason}")
-    baseline = accept(tentative, autoencoder.score(calibration.windows, tentative), ALARMS_PER_DAY)
+    baseline = accept(
+        tentative,
+        calibration.windows,
+        autoencoder.score(calibration.windows, tentative),
+        ALARMS_PER_DAY,
+    )
     if isinstance(baseline, Refusal):
         raise DataError(f"{record} teaches no baseline: {baseline.reason}")
     path.write_text(json.dumps(baseline.to_json(), indent=1) + "\n", encoding="utf-8")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from bedside.anomaly.autoencoder import Autoencoder
+from bedside.anomaly.fusion import Fusion
 from training import datasets
 from training.datasets import RecordBeats
 from training.export import INPUTS, example_inputs
@@ -24,6 +26,15 @@ from training.metrics import alarms, auroc, beat_table, pooled, recall_at, templ
 from training.replay import ScoredRecord, beat_windows, replay
 
 LATENCY_BEATS = 2000
+
+WITHOUT: Mapping[str, Mapping[str, float]] = {
+    "all of it": {},
+    "without the timing": {"early_factor": 0.0, "early_weight": 0.0},
+    "without the patient's usual interval": {"below_usual_allowed": 1.0},
+    "without how early normal beats come": {"early_normals_weight": 0.0},
+    "without the shapes of the last minute": {"recent_weight": 0.0},
+}
+"""The rule of the error, and what it is with a part of it taken out."""
 
 
 def test_parts(folder: Path) -> list[RecordBeats]:
@@ -74,6 +85,15 @@ def alarms_report(
         "healthy_false_alarms_per_day": round(false / hours * 24.0, 3),
         "by_record": {name: asdict(one) for name, one in (found | calm).items()},
     }
+
+
+def ablation(autoencoder: Autoencoder, parts: Sequence[RecordBeats]) -> dict[str, Any]:
+    """The beat table with one part of the error's rule left out at a time."""
+    tables = {}
+    for name, without in WITHOUT.items():
+        scored = [replay(autoencoder, part, fused=partial(Fusion, **without)) for part in parts]
+        tables[name] = _rounded(beat_table(scored, [record.errors for record in scored]))
+    return tables
 
 
 def latency_us(autoencoder: Autoencoder, beats: RecordBeats) -> dict[str, float]:

@@ -21,8 +21,8 @@ OPSET = 17
 MOST_APART = 1e-4
 """What torch and onnxruntime may differ by, in mV and in units of the error."""
 
-INPUTS = ("window_mv", "template_mv", "spread_mv", "rhythm")
-OUTPUTS = ("reconstruction_mv", "error")
+INPUTS = ("window_mv", "template_mv", "spread_mv")
+OUTPUTS = ("reconstruction_mv", "shape_error")
 
 Array = NDArray[np.float32]
 
@@ -80,5 +80,4 @@ def example_inputs(beats: int, seed: int = 0) -> tuple[Array, ...]:
     template = np.tile(bump, (beats, 1))
     window = template + rng.normal(0, 0.05, template.shape).astype(np.float32)
     spread = np.full_like(template, 0.05)
-    rhythm = np.tile(np.array([0.1, 0.03], dtype=np.float32), (beats, 1))
-    return window.astype(np.float32), template, spread, rhythm
+    return window.astype(np.float32), template, spread

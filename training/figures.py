@@ -52,11 +52,12 @@ def reconstructions(autoencoder: Autoencoder, scored: Sequence[ScoredRecord], pa
             middle = chosen[len(chosen) // 2]
             beat = beat_windows(record.beats)[middle]
             [score] = autoencoder.score([beat], record.baseline)
+            error = record.errors[middle]
             axis = axes[row, column]
             axis.plot(at_ms, beat.window_mv, label="beat")
             axis.plot(at_ms, score.reconstruction_mv, label="rebuilt")
             axis.set_title(
-                f"{record.beats.record} {letter}: {score.error:.2f} ({record.threshold:.2f})",
+                f"{record.beats.record} {letter}: {error:.2f} ({record.threshold:.2f})",
                 fontsize=9,
             )
     axes[0, 0].legend(fontsize=8)

@@ -123,5 +123,5 @@ def template_errors(record: ScoredRecord, with_prematurity: bool = True) -> Arra
     beats = record.beats
     template = np.median(beats.windows_mv[~record.later], axis=0)
     apart = np.abs(beats.windows_mv - aligned(template, beats.windows_mv)).mean(axis=1)
-    early = np.maximum(beats.prematurity, 0) if with_prematurity else 0.0
+    early = np.maximum([one.prematurity for one in beats.timing], 0) if with_prematurity else 0.0
     return np.asarray(apart / np.abs(template).max() + 0.3 * early, dtype=np.float64)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from bedside.events import WINDOW_SAMPLES
 
@@ -26,14 +27,16 @@ QRS = slice(55, 115)
 LARGEST = 6.0
 """Windows are clipped at this many amplitudes of the patient's normal beat."""
 
-ERROR_TERMS = {
-    "floor": 0.15,
-    "roughness_weight": 8.0,
-    "early_floor": 0.1,
-    "early_weight": 0.5,
-    "early_factor": 5.0,
-}
-"""The constants of the error, chosen by cross-validation over the training patients."""
+FLOOR = 0.15
+ROUGHNESS_WEIGHT = 8.0
+"""The constants of the shape error, chosen by cross-validation over the training patients."""
+
+REGIONS = (
+    ("P", slice(15, 62), 0.1),
+    ("QRS", slice(62, 105), 0.38),
+    ("ST-T", slice(105, 190), 0.58),
+)
+"""Where the distance counts, and how much of the shape error each region is."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,9 @@ class NetworkSize:
 
 
 class Network(nn.Module):
-    """Windows (n, 192) and what is known of the patient, to reconstructions and errors.
+    """Windows (n, 192) and what is known of the patient, to reconstructions and shape errors.
 
-    `template_mv` and `spread_mv` (n, 192) are zero where the patient is not known. `rhythm`
-    (n, 2) is the prematurity and the patient's own spread of it.
+    `template_mv` and `spread_mv` (n, 192) are zero where the patient is not known.
     """
 
     def __init__(self, size: NetworkSize) -> None:
@@ -81,57 +83,59 @@ class Network(nn.Module):
             nn.ReLU(),
             nn.Conv1d(a, 4, 5, padding=2),
         )
-        for name, value in ERROR_TERMS.items():
-            self.register_buffer(name, torch.tensor(value))
+        self.steps_channels = c
+        outside = torch.ones(WINDOW_SAMPLES - 2, 1)
+        outside[QRS] = 0
+        weights = torch.zeros(WINDOW_SAMPLES, 1)
+        for _, region, weight in REGIONS:
+            weights[region] = FLOOR * weight / (region.stop - region.start)
+        constants = {
+            "second_difference": torch.tensor([[[1.0, -2.0, 1.0]]]),
+            "outside_qrs": ROUGHNESS_WEIGHT * outside / outside.sum(),
+            "region_weights": weights,
+        }
+        for name, constant in constants.items():
+            self.register_buffer(name, constant, persistent=False)
 
     def forward(
-        self, window_mv: Tensor, template_mv: Tensor, spread_mv: Tensor, rhythm: Tensor
+        self, window_mv: Tensor, template_mv: Tensor, spread_mv: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The reconstruction in mV (n, 192) and the error (n,), larger for stranger beats."""
-        of_window = window_mv.abs().amax(dim=1, keepdim=True)
+        """The reconstruction in mV (n, 192) and the shape error (n,), larger for stranger beats."""
+        # Each operator costs time of its own at batch 1: the graph is written to have few.
         of_template = template_mv.abs().amax(dim=1, keepdim=True)
-        known = (of_template > 0).to(window_mv.dtype)
-        amplitude_mv = known * of_template + (1 - known) * of_window
+        of_window = window_mv.abs().amax(dim=1, keepdim=True)
+        amplitude_mv = torch.where(of_template > 0, of_template, of_window)
         amplitude_mv = amplitude_mv.clamp(min=LEAST_AMPLITUDE_MV)
         window = (window_mv / amplitude_mv).clamp(-LARGEST, LARGEST)
         template = align(window, template_mv / amplitude_mv)
         spread = (spread_mv / amplitude_mv).clamp(max=1.0)
         rebuilt = self.rebuild(window, template, spread)
-        return rebuilt * amplitude_mv, self.error(window, rebuilt, spread, rhythm)
+        return rebuilt * amplitude_mv, self.shape_error(window - rebuilt, spread)
 
     def rebuild(self, window: Tensor, template: Tensor, spread: Tensor) -> Tensor:
         """The beat (n, 192) as this patient's normal, in units of the patient's amplitude."""
-        code = self.encoder(torch.stack((window, template, spread), dim=1))
-        told = self.of_template(template.unsqueeze(1))
+        shown = torch.cat((window, template, spread), dim=1).view(-1, 3, WINDOW_SAMPLES)
+        code = self.encoder(shown)
+        told = self.of_template(template.view(-1, 1, WINDOW_SAMPLES))
         wide = self.widen(torch.cat((code, told), dim=1))
         # Four neighbouring samples are the four channels of one step.
-        change = self.decoder(wide.unflatten(1, (-1, 12))).transpose(1, 2).flatten(1)
-        return template + change
+        change = self.decoder(wide.view(-1, self.steps_channels, 12))
+        return template + change.transpose(1, 2).reshape(-1, WINDOW_SAMPLES)
 
-    def error(self, window: Tensor, rebuilt: Tensor, spread: Tensor, rhythm: Tensor) -> Tensor:
-        """How far the beat (n, 192) is from what was rebuilt, and how early it came.
+    def shape_error(self, apart: Tensor, spread: Tensor) -> Tensor:
+        """How far the beat is from what was rebuilt, `apart` (n, 192), in the `REGIONS`.
 
         The distance counts in the patient's own spread and in the roughness of this beat outside
-        the QRS complex: muscle noise is rough there, an ectopic beat is not. Being early counts in
-        the patient's own spread of it.
+        the QRS complex: muscle noise is rough there, an ectopic beat is not.
         """
-        apart = window - rebuilt
-        bend = apart[:, 2:] - 2 * apart[:, 1:-1] + apart[:, :-2]
-        outside = torch.cat((bend[:, : QRS.start], bend[:, QRS.stop :]), dim=1)
-        roughness = outside.abs().mean(dim=1, keepdim=True)
-        unit = self.floor + spread + self.roughness_weight * roughness
-        shape = self.floor * (apart.abs() / unit).mean(dim=1)
-        early = self.early_floor * rhythm[:, 0].clamp(0, 1) / (self.early_floor + rhythm[:, 1])
-        return shape * (1 + self.early_factor * early) + self.early_weight * early
+        bend = functional.conv1d(apart.view(-1, 1, WINDOW_SAMPLES), self.second_difference)
+        roughness = bend.view(-1, WINDOW_SAMPLES - 2).abs() @ self.outside_qrs
+        return ((apart.abs() / (roughness + (spread + FLOOR))) @ self.region_weights).view(-1)
 
 
 def align(window: Tensor, template: Tensor) -> Tensor:
     """`template` (n, 192), moved by −8…8 samples to where it lies nearest to `window` (n, 192)."""
-    # One look-up rather than seventeen slices: each operator costs time of its own at batch 1.
     shift = torch.arange(2 * SHIFTS + 1).unsqueeze(1) - SHIFTS
     where = (torch.arange(WINDOW_SAMPLES) + shift).clamp(0, WINDOW_SAMPLES - 1)
-    moved = template[:, where]
-    distance = (moved - window.unsqueeze(1)).abs().mean(dim=2)
-    nearest = (distance <= distance.amin(dim=1, keepdim=True)).to(window.dtype)
-    nearest = nearest / nearest.sum(dim=1, keepdim=True)
-    return (moved * nearest.unsqueeze(2)).sum(dim=1)
+    distance = (template[:, where] - window.unsqueeze(1)).abs().mean(dim=2)
+    return template.gather(1, where[distance.argmin(dim=1)])

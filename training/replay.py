@@ -7,7 +7,7 @@ measured by the population threshold, as at the bedside.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,8 @@ from bedside.anomaly.baseline import (
     Refusal,
     accept,
 )
+from bedside.anomaly.fusion import Fusion
+from bedside.anomaly.normal import Normal
 from bedside.anomaly.provisional import EVERY_BEATS, Provisional
 from bedside.ecg.beats import BeatClassifier
 from bedside.events import WINDOW_RATE_HZ, BeatWindow
@@ -69,7 +71,7 @@ def beat_windows(beats: RecordBeats) -> list[BeatWindow]:
             BeatWindow(
                 sample=position,
                 window_mv=window_mv,
-                prematurity=float(beats.prematurity[number]),
+                timing=beats.timing[number],
                 beat_class=called,
                 usable=bool(beats.usable[number]),
             )
@@ -78,9 +80,12 @@ def beat_windows(beats: RecordBeats) -> list[BeatWindow]:
 
 
 def replay(
-    autoencoder: Autoencoder, beats: RecordBeats, alarms_per_day: float = ALARMS_PER_DAY
+    autoencoder: Autoencoder,
+    beats: RecordBeats,
+    alarms_per_day: float = ALARMS_PER_DAY,
+    fused: Callable[[], Fusion] = Fusion,
 ) -> ScoredRecord:
-    """Calibrate on the first five minutes, score everything."""
+    """Calibrate on the first five minutes, score everything; `fused` makes the errors' rule."""
     given = beat_windows(beats)
     calibration = Calibration(beats.record, "replay", started_us=0)
     for window, at_s in zip(given, beats.time_s, strict=True):
@@ -88,30 +93,47 @@ def replay(
             calibration.add(window)
     learned: Baseline | Refusal = calibration.tentative(autoencoder.version)
     if isinstance(learned, Baseline):
-        learned = accept(learned, autoencoder.score(calibration.windows, learned), alarms_per_day)
+        learned = accept(
+            learned,
+            calibration.windows,
+            autoencoder.score(calibration.windows, learned),
+            alarms_per_day,
+        )
     teachers = {window.sample for window in calibration.windows}
     if isinstance(learned, Refusal):
         return ScoredRecord(
             beats,
-            _provisional_errors(autoencoder, given),
+            _provisional_errors(fused(), autoencoder, given),
             autoencoder.population_threshold,
             None,
             learned.reason,
             np.zeros(len(given), dtype=bool),
         )
-    errors = np.array([score.error for score in autoencoder.score(given, learned)])
+    errors = _errors(fused(), autoencoder, given, learned)
     teaching = np.array([window.sample in teachers for window in given])
     return ScoredRecord(beats, errors, learned.threshold, learned, "", teaching)
 
 
 def _provisional_errors(
-    autoencoder: Autoencoder, given: Sequence[BeatWindow]
+    fusion: Fusion, autoencoder: Autoencoder, given: Sequence[BeatWindow]
 ) -> NDArray[np.float64]:
     provisional = Provisional()
-    errors: list[float] = []
+    errors = []
     for start in range(0, len(given), EVERY_BEATS):
         some = given[start : start + EVERY_BEATS]
-        errors += [score.error for score in autoencoder.score(some, provisional.normal)]
+        errors.append(_errors(fusion, autoencoder, some, provisional.normal))
         for window in some:
             provisional.add(window)
-    return np.array(errors)
+    return np.concatenate(errors)
+
+
+def _errors(
+    fusion: Fusion, autoencoder: Autoencoder, given: Sequence[BeatWindow], normal: Normal | None
+) -> NDArray[np.float64]:
+    scores = autoencoder.score(given, normal)
+    return np.array(
+        [
+            fusion.error(score.shape_error, window.timing, normal)
+            for window, score in zip(given, scores, strict=True)
+        ]
+    )

@@ -25,10 +25,10 @@ from training.replay import ScoredRecord, replay
 from training.train import Config, train
 
 FOLDS = 3
-POPULATION_THRESHOLD = 0.12
+POPULATION_THRESHOLD = 0.16
 """The threshold for patients without a baseline."""
 
-FACTORS = (1.2, 1.4, 1.6, 1.8, 2.0, 2.2)
+FACTORS = (0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6)
 """Thresholds, in units of the calibration's level, at which false alarms are counted."""
 
 

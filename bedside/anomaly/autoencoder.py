@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from bedside.anomaly.fusion import UNSCORABLE_ERROR
 from bedside.anomaly.normal import Normal
 from bedside.errors import ModelError
 from bedside.events import WINDOW_RATE_HZ, WINDOW_SAMPLES, BeatWindow, Score
@@ -17,17 +18,11 @@ from bedside.events import WINDOW_RATE_HZ, WINDOW_SAMPLES, BeatWindow, Score
 SHIPPED = Path(__file__).parents[1] / "_model" / "autoencoder.onnx"
 IN_CHECKOUT = Path(__file__).parents[2] / "model" / "autoencoder.onnx"
 
-FORMAT = "bedside-autoencoder-1"
+FORMAT = "bedside-autoencoder-2"
 """What the file's metadata must call itself; it changes when its inputs or outputs do."""
-
-UNSCORABLE_ERROR = 1000.0
-"""The error of a window that holds no beat: flat, or with NaN. Far above any threshold, finite."""
 
 FLAT_MV = 0.01
 """A window with less than this from peak to peak is a flat line."""
-
-UNKNOWN_PREMATURITY_SPREAD = 0.05
-"""How a rhythm varies of which nothing is known."""
 
 Array = NDArray[np.float32]
 
@@ -103,12 +98,9 @@ class Autoencoder:
         if not beats:
             return []
         windows_mv = np.stack([beat.window_mv for beat in beats]).astype(np.float32)
-        early = np.array([beat.prematurity for beat in beats], dtype=np.float32)
-        finite = np.isfinite(windows_mv).all(axis=1) & np.isfinite(early)
-        windows_mv[~finite] = 0.0
-        early[~finite] = 0.0
+        windows_mv[~np.isfinite(windows_mv).all(axis=1)] = 0.0
         scorable = np.ptp(windows_mv, axis=1) >= FLAT_MV
-        rebuilt_mv, errors = self._run(windows_mv, early, normal)
+        rebuilt_mv, errors = self._run(windows_mv, normal)
         errors = np.nan_to_num(errors, nan=UNSCORABLE_ERROR, posinf=UNSCORABLE_ERROR)
         errors = np.where(scorable, np.minimum(errors, UNSCORABLE_ERROR), UNSCORABLE_ERROR)
         rebuilt_mv[~(scorable & np.isfinite(rebuilt_mv).all(axis=1))] = 0.0
@@ -117,23 +109,14 @@ class Autoencoder:
             for beat, error, rebuilt in zip(beats, errors, rebuilt_mv, strict=True)
         ]
 
-    def _run(self, windows_mv: Array, early: Array, normal: Normal | None) -> tuple[Array, Array]:
+    def _run(self, windows_mv: Array, normal: Normal | None) -> tuple[Array, Array]:
         template_mv = np.zeros_like(windows_mv)
         spread_mv = np.zeros_like(windows_mv)
-        rhythm = np.zeros((len(early), 2), dtype=np.float32)
-        rhythm[:, 0] = early
-        rhythm[:, 1] = UNKNOWN_PREMATURITY_SPREAD
         if normal is not None:
             template_mv[:] = normal.template_mv
             spread_mv[:] = normal.spread_mv
-            rhythm[:, 1] = normal.prematurity_spread
         rebuilt_mv, errors = self.session.run(
-            ["reconstruction_mv", "error"],
-            {
-                "window_mv": windows_mv,
-                "template_mv": template_mv,
-                "spread_mv": spread_mv,
-                "rhythm": rhythm,
-            },
+            ["reconstruction_mv", "shape_error"],
+            {"window_mv": windows_mv, "template_mv": template_mv, "spread_mv": spread_mv},
         )
         return np.array(rebuilt_mv), np.array(errors)

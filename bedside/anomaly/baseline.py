@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bedside.anomaly import budget
+from bedside.anomaly.fusion import Fusion
 from bedside.anomaly.normal import Normal, alike, learn
 from bedside.errors import BedsideError
 from bedside.events import (
@@ -59,7 +60,7 @@ class Baseline(Normal):
     def to_json(self) -> dict[str, Any]:
         """The baseline as a JSON object: arrays become lists of mV, rounded to 0.1 µV."""
         return {
-            "version": 1,
+            "version": 2,
             "bed": self.bed,
             "session": self.session,
             "model_version": self.model_version,
@@ -68,6 +69,7 @@ class Baseline(Normal):
             "template_mv": _list(self.template_mv),
             "spread_mv": _list(self.spread_mv),
             "prematurity_spread": self.prematurity_spread,
+            "shape_error": self.shape_error,
             "threshold": self.threshold,
             "alarms_per_day": self.alarms_per_day,
             "recall": self.recall,
@@ -77,7 +79,7 @@ class Baseline(Normal):
     def from_json(cls, stored: Mapping[str, Any]) -> Baseline:
         """The baseline in a JSON object; raises `BaselineError` when it is not one."""
         try:
-            if stored["version"] != 1:
+            if stored["version"] != 2:
                 raise ValueError(f"version {stored['version']}")
             baseline = cls(
                 bed=str(stored["bed"]),
@@ -88,6 +90,7 @@ class Baseline(Normal):
                 template_mv=_array(stored["template_mv"]),
                 spread_mv=_array(stored["spread_mv"]),
                 prematurity_spread=_positive(stored["prematurity_spread"]),
+                shape_error=_positive(stored["shape_error"]),
                 threshold=_positive(stored["threshold"]),
                 alarms_per_day=_positive(stored["alarms_per_day"]),
                 recall=_positive(stored["recall"]),
@@ -181,15 +184,25 @@ class Calibration:
 
 
 def accept(
-    tentative: Baseline, scores: Sequence[Score], alarms_per_day: float = ALARMS_PER_DAY
+    tentative: Baseline,
+    windows: Sequence[BeatWindow],
+    scores: Sequence[Score],
+    alarms_per_day: float = ALARMS_PER_DAY,
 ) -> Baseline | Refusal:
-    """The baseline with its threshold, from the scores of the beats that taught it, in order.
+    """The baseline with its threshold, from the beats that taught it and their scores, in order.
 
     `alarms_per_day` is the budget: how many false `abnormal-beats` alarms a day are bearable.
     """
-    errors = np.array([score.error for score in scores])
-    if len(errors) < 2 or not np.isfinite(errors).all():
+    if len(scores) < 2 or len(scores) != len(windows):
         return Refusal("The model gave no scores for the calibration: calibrate again.")
+    usual = replace(tentative, shape_error=float(np.median([s.shape_error for s in scores])))
+    fusion = Fusion()
+    errors = np.array(
+        [
+            fusion.error(score.shape_error, window.timing, usual)
+            for window, score in zip(windows, scores, strict=True)
+        ]
+    )
     strangers = int(np.count_nonzero(~budget.fitting(errors)))
     if strangers > MOST_STRANGE_FRACTION * len(errors):
         return Refusal(
@@ -199,7 +212,7 @@ def accept(
     level = budget.calibration_level(errors)
     threshold = budget.threshold(level, alarms_per_day)
     return replace(
-        tentative,
+        usual,
         threshold=threshold,
         alarms_per_day=alarms_per_day,
         recall=budget.recall(threshold),

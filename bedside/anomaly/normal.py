@@ -14,6 +14,9 @@ from bedside.events import WINDOW_BEFORE_SAMPLES, BeatWindow
 LEAST_PREMATURITY_SPREAD = 0.02
 """A patient whose rhythm seems steadier than this was only watched for too short a time."""
 
+TYPICAL_SHAPE_ERROR = 0.013
+"""The median shape error of a calibration, over the training patients."""
+
 QRS = slice(WINDOW_BEFORE_SAMPLES - 25, WINDOW_BEFORE_SAMPLES + 38)
 LEAST_LIKENESS = 0.85
 """The least correlation with the usual QRS complex of a beat that teaches."""
@@ -27,13 +30,15 @@ class Normal:
     """Learned from `beats` beats of one patient; arrays have shape (192,), in mV.
 
     `template_mv` is the median beat, `spread_mv` the robust standard deviation around it,
-    `prematurity_spread` that of 1 − RR / mean RR.
+    `prematurity_spread` that of `BeatTiming.prematurity`; `shape_error` is the median one of the
+    beats that taught it, the typical one until they are scored.
     """
 
     beats: int
     template_mv: NDArray[np.float32]
     spread_mv: NDArray[np.float32]
     prematurity_spread: float
+    shape_error: float = TYPICAL_SHAPE_ERROR
 
 
 def alike(windows: Sequence[BeatWindow]) -> list[BeatWindow]:
@@ -56,7 +61,7 @@ def learn(windows: Sequence[BeatWindow]) -> Normal:
     beats_mv = np.stack([window.window_mv for window in windows]).astype(np.float64)
     template_mv = np.median(beats_mv, axis=0)
     apart_mv = np.abs(beats_mv - aligned(template_mv, beats_mv))
-    early = np.array([window.prematurity for window in windows])
+    early = np.array([window.timing.prematurity for window in windows])
     return Normal(
         beats=len(windows),
         template_mv=template_mv.astype(np.float32),

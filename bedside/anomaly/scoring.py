@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from bedside.anomaly.baseline import Baseline, Calibration, Refusal, accept
 from bedside.anomaly.episode import EpisodeRule
+from bedside.anomaly.fusion import Fusion
+from bedside.anomaly.normal import Normal
 from bedside.anomaly.provisional import Provisional
 from bedside.events import (
     BeatScored,
@@ -39,10 +41,11 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Awaited:
-    """A beat whose score was asked for, and the baseline that it will be measured by."""
+    """A beat whose score was asked for, what it is compared with and measured by."""
 
     window: BeatWindow
     time_us: int
+    normal: Normal | None
     baseline: Baseline | None
 
 
@@ -63,6 +66,7 @@ class BeatScoring:
         self._session = session
         self._model = model
         self._provisional = Provisional()
+        self._fusion = Fusion()
         self._episode = EpisodeRule(limits.abnormal_beats, limits.abnormal_of_beats)
         self._awaited: dict[int, _Awaited] = {}
         self._calibration: Calibration | None = None
@@ -71,18 +75,19 @@ class BeatScoring:
         self._review = False
         self._tentative: Baseline | None = None
         self._proposed: Baseline | None = None
+        self._taught: tuple[BeatWindow, ...] = ()
         self._asked_us = 0
 
     def ask(self, beats: list[tuple[BeatWindow, int]], at_us: int) -> list[Event]:
         """Ask for the scores of beats, each with the time of its R peak in µs."""
         while len(self._awaited) > MOST_AWAITED:
             del self._awaited[next(iter(self._awaited))]
+        known = self.baseline or self._provisional.normal
         for window, time_us in beats:
-            self._awaited[window.sample] = _Awaited(window, time_us, self.baseline)
+            self._awaited[window.sample] = _Awaited(window, time_us, known, self.baseline)
             if self._calibration is not None:
                 self._calibration.add(window)
         windows = tuple(window for window, _ in beats)
-        known = self.baseline or self._provisional.normal
         if self.baseline is None:
             for window in windows:
                 self._provisional.add(window)
@@ -100,12 +105,13 @@ class BeatScoring:
                 continue
             threshold = None if awaited.baseline is None else awaited.baseline.threshold
             gauge = self._model.population_threshold if threshold is None else threshold
-            abnormal = awaited.window.usable and score.error > gauge
+            error = self._fusion.error(score.shape_error, awaited.window.timing, awaited.normal)
+            abnormal = awaited.window.usable and error > gauge
             events.append(
                 BeatScored(
                     scores.at_us,
                     score.sample,
-                    score.error,
+                    error,
                     threshold,
                     gauge,
                     abnormal,
@@ -125,6 +131,7 @@ class BeatScoring:
 
     def set_limits(self, limits: Limits) -> None:
         """From now on other limits say what an episode is; its count begins anew."""
+        self._fusion = Fusion()
         self._episode = EpisodeRule(limits.abnormal_beats, limits.abnormal_of_beats)
 
     @property
@@ -168,13 +175,14 @@ class BeatScoring:
         if isinstance(learned, Refusal):
             return self._refuse(learned, at_us)
         self._tentative, self._asked_us = learned, at_us
-        return [ScoreRequest(at_us, calibration.windows, learned, "calibration")]
+        self._taught = calibration.windows
+        return [ScoreRequest(at_us, self._taught, learned, "calibration")]
 
     def _accept(self, scores: Scores) -> list[Event]:
         if self._tentative is None:
             return []
         tentative, self._tentative = self._tentative, None
-        accepted = accept(tentative, scores.scores)
+        accepted = accept(tentative, self._taught, scores.scores)
         if isinstance(accepted, Refusal):
             return self._refuse(accepted, scores.at_us)
         if self._review:

@@ -12,11 +12,13 @@ from bedside.ecg.quality import QualitySecond, SignalQuality
 from bedside.ecg.resampling import Resampler
 from bedside.ecg.rhythm import Finding, Rhythm
 from bedside.ecg.rpeaks import RPeakDetector
+from bedside.ecg.timing import RRHistory
 from bedside.events import (
     WINDOW_BEFORE_SAMPLES,
     WINDOW_RATE_HZ,
     WINDOW_SAMPLES,
     BeatClass,
+    BeatTiming,
     Float32Array,
     Float64Array,
 )
@@ -30,12 +32,11 @@ USABLE_QUALITY = 0.5
 
 _WINDOW_AFTER = WINDOW_SAMPLES - WINDOW_BEFORE_SAMPLES + BandPass.delay_samples
 _KEPT = 4 * WINDOW_SAMPLES
-_RR_MEMORY = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChainBeat:
-    """A beat with its window, shape (192,), band-passed mV; `prematurity` is 1 − RR / mean RR."""
+    """A beat with its window, shape (192,), band-passed mV."""
 
     position: int
     sample: int
@@ -43,7 +44,7 @@ class ChainBeat:
     beat_class: BeatClass
     quality: float
     window_mv: Float32Array
-    prematurity: float
+    timing: BeatTiming
     usable: bool
     heart_rate_bpm: float | None
 
@@ -97,7 +98,7 @@ class SignalChain:
         self._recent: Float64Array = np.empty(0)
         self._waiting: list[int] = []
         self._last_peak: int | None = None
-        self._intervals_s: list[float] = []
+        self._intervals = RRHistory()
 
     def source_sample(self, position: int) -> int:
         """The source's sample index at a position of this stretch."""
@@ -138,11 +139,7 @@ class SignalChain:
         if self._last_peak is not None:
             rr_s = (position - self._last_peak) / self.rate_hz
         self._last_peak = position
-        prematurity = 0.0
-        if rr_s is not None:
-            if self._intervals_s:
-                prematurity = 1.0 - rr_s / float(np.mean(self._intervals_s))
-            self._intervals_s = [*self._intervals_s[-_RR_MEMORY + 1 :], rr_s]
+        timing = BeatTiming() if rr_s is None else self._intervals.add(rr_s)
         quality = 1.0 if self.quality is None else self.quality.index
         beat_class = (
             self._classifier.classify(position, window, rr_s) if whole else BeatClass.UNKNOWN
@@ -155,7 +152,7 @@ class SignalChain:
             beat_class,
             quality,
             window.astype(np.float32),
-            prematurity,
+            timing,
             whole and quality >= USABLE_QUALITY,
             self.rhythm.heart_rate_bpm,
         )

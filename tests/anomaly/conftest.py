@@ -9,7 +9,7 @@ import pytest
 from scipy import signal
 
 from bedside.anomaly.autoencoder import Autoencoder
-from bedside.events import WINDOW_SAMPLES, BeatClass, BeatWindow
+from bedside.events import WINDOW_SAMPLES, BeatClass, BeatTiming, BeatWindow
 
 MakeBeats = Callable[..., list[BeatWindow]]
 
@@ -45,7 +45,7 @@ def make_beats() -> MakeBeats:
             BeatWindow(
                 sample=1000 + 200 * number,
                 window_mv=(shape_mv + noise_mv * in_band(rng)).astype(np.float32),
-                prematurity=float(rng.normal(0, 0.02)),
+                timing=BeatTiming(prematurity=float(rng.normal(0, 0.02))),
                 beat_class=beat_class,
                 usable=usable,
             )

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bedside.anomaly.autoencoder import IN_CHECKOUT, UNSCORABLE_ERROR, Autoencoder
+from bedside.anomaly.autoencoder import IN_CHECKOUT, Autoencoder
+from bedside.anomaly.fusion import UNSCORABLE_ERROR
 from bedside.errors import ModelError
 from bedside.events import WINDOW_SAMPLES, BeatWindow
 
@@ -21,7 +22,7 @@ def test_every_beat_has_a_finite_score_without_a_baseline(
 ) -> None:
     scores = autoencoder.score(make_beats(20), None)
     assert len(scores) == 20
-    assert all(np.isfinite(score.error) and score.error > 0 for score in scores)
+    assert all(np.isfinite(score.shape_error) and score.shape_error > 0 for score in scores)
     assert all(score.reconstruction_mv.shape == (WINDOW_SAMPLES,) for score in scores)
 
 
@@ -33,8 +34,8 @@ def test_a_beat_scores_the_same_alone_and_in_company(
     make_beats: MakeBeats, autoencoder: Autoencoder
 ) -> None:
     beats = make_beats(8)
-    together = [score.error for score in autoencoder.score(beats, None)]
-    alone = [autoencoder.score([beat], None)[0].error for beat in beats]
+    together = [score.shape_error for score in autoencoder.score(beats, None)]
+    alone = [autoencoder.score([beat], None)[0].shape_error for beat in beats]
     assert together == pytest.approx(alone, rel=1e-4)
 
 
@@ -45,7 +46,7 @@ def test_a_flat_line_or_nan_is_never_normal(
     [beat] = make_beats(1)
     window = np.full(WINDOW_SAMPLES, value, dtype=np.float32)
     [score] = autoencoder.score([replace(beat, window_mv=window)], None)
-    assert score.error == UNSCORABLE_ERROR
+    assert score.shape_error == UNSCORABLE_ERROR
     assert np.isfinite(score.reconstruction_mv).all()
 
 
@@ -56,8 +57,8 @@ def test_one_nan_among_the_samples_is_never_normal(
     window = beat.window_mv.copy()
     window[10] = np.nan
     spoilt, clean = autoencoder.score([replace(beat, window_mv=window), other], None)
-    assert spoilt.error == UNSCORABLE_ERROR
-    assert clean.error < UNSCORABLE_ERROR
+    assert spoilt.shape_error == UNSCORABLE_ERROR
+    assert clean.shape_error < UNSCORABLE_ERROR
 
 
 def test_a_missing_model_is_told_in_one_sentence(tmp_path: Path) -> None:
@@ -76,7 +77,7 @@ def test_a_corrupt_model_is_told_in_one_sentence(keep: int, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("fact", "instead", "words"),
     [
-        (b"bedside-autoencoder-1", b"somebody-elses-model!", "not one of bedside's"),
+        (b"bedside-autoencoder-2", b"somebody-elses-model!", "not one of bedside's"),
         (b"window_samples\x12\x03192", b"window_samples\x12\x03187", "187 samples"),
         (b"rate_hz\x12\x03250", b"rate_hz\x12\x03125", "125 Hz"),
         (b"population_threshold", b"population_thresholt", "not one of bedside's"),

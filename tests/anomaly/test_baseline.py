@@ -11,7 +11,8 @@ import pytest
 
 from bedside.anomaly.autoencoder import Autoencoder
 from bedside.anomaly.baseline import Baseline, BaselineError, Calibration, Refusal, accept
-from bedside.events import BeatClass, BeatWindow
+from bedside.anomaly.fusion import Fusion
+from bedside.events import BeatClass, BeatTiming, BeatWindow
 
 MakeBeats = Callable[..., list[BeatWindow]]
 
@@ -24,7 +25,8 @@ def calibrate(beats: list[BeatWindow], autoencoder: Autoencoder) -> Baseline | R
     tentative = calibration.tentative(autoencoder.version, wall_us=1_700_000_000_000_000)
     if isinstance(tentative, Refusal):
         return tentative
-    return accept(tentative, autoencoder.score(calibration.windows, tentative))
+    windows = calibration.windows
+    return accept(tentative, windows, autoencoder.score(windows, tentative))
 
 
 def accepted(beats: list[BeatWindow], autoencoder: Autoencoder) -> Baseline:
@@ -32,6 +34,15 @@ def accepted(beats: list[BeatWindow], autoencoder: Autoencoder) -> Baseline:
     baseline = calibrate(beats, autoencoder)
     assert isinstance(baseline, Baseline)
     return baseline
+
+
+def errors(beats: list[BeatWindow], autoencoder: Autoencoder, baseline: Baseline) -> list[float]:
+    """The errors of beats that follow one another."""
+    fusion = Fusion()
+    return [
+        fusion.error(score.shape_error, beat.timing, baseline)
+        for beat, score in zip(beats, autoencoder.score(beats, baseline), strict=True)
+    ]
 
 
 def test_the_template_is_this_patients_median_beat(
@@ -45,8 +56,8 @@ def test_a_patients_own_normal_beats_stay_below_the_threshold(
     make_beats: MakeBeats, autoencoder: Autoencoder
 ) -> None:
     baseline = accepted(make_beats(), autoencoder)
-    later = autoencoder.score(make_beats(seed=2), baseline)
-    assert np.mean([score.error > baseline.threshold for score in later]) < 0.01
+    later = errors(make_beats(seed=2), autoencoder, baseline)
+    assert np.mean([error > baseline.threshold for error in later]) < 0.01
 
 
 def test_a_wide_inverted_early_beat_is_above_the_threshold(
@@ -54,8 +65,8 @@ def test_a_wide_inverted_early_beat_is_above_the_threshold(
 ) -> None:
     baseline = accepted(make_beats(), autoencoder)
     wide = make_beats(20, width_s=0.06, height_mv=-1.2)
-    strange = autoencoder.score([replace(beat, prematurity=0.3) for beat in wide], baseline)
-    assert min(score.error for score in strange) > baseline.threshold
+    early = [replace(beat, timing=BeatTiming(prematurity=0.3)) for beat in wide]
+    assert min(errors(early, autoencoder, baseline)) > baseline.threshold
 
 
 def test_ventricular_beats_among_the_normal_ones_do_not_teach(
@@ -104,8 +115,8 @@ def test_a_stored_baseline_comes_back_as_it_was(
     baseline = accepted(make_beats(), autoencoder)
     again = Baseline.from_json(json.loads(json.dumps(baseline.to_json())))
     beats = make_beats(20, seed=3)
-    before = [score.error for score in autoencoder.score(beats, baseline)]
-    after = [score.error for score in autoencoder.score(beats, again)]
+    before = errors(beats, autoencoder, baseline)
+    after = errors(beats, autoencoder, again)
     assert after == pytest.approx(before, rel=0.01)
     assert again.threshold == baseline.threshold
 
@@ -118,8 +129,9 @@ def test_a_stricter_budget_has_a_higher_threshold(
         calibration.add(beat)
     tentative = calibration.tentative(autoencoder.version)
     assert isinstance(tentative, Baseline)
-    scores = autoencoder.score(calibration.windows, tentative)
-    strict, loose = accept(tentative, scores, 1.0), accept(tentative, scores, 100.0)
+    taught = calibration.windows
+    scores = autoencoder.score(taught, tentative)
+    strict, loose = (accept(tentative, taught, scores, budget) for budget in (1.0, 100.0))
     assert isinstance(strict, Baseline)
     assert isinstance(loose, Baseline)
     assert strict.threshold > loose.threshold
@@ -135,9 +147,13 @@ def test_beats_that_do_not_fit_what_was_learned_refuse_the_calibration(
         calibration.add(beat)
     tentative = calibration.tentative(autoencoder.version)
     assert isinstance(tentative, Baseline)
-    scores = autoencoder.score(calibration.windows, tentative)
-    strange = [replace(score, error=0.5) for score in scores[::4]]
-    refusal = accept(tentative, [*scores, *strange])
+    windows = calibration.windows
+    scores = autoencoder.score(windows, tentative)
+    strange = [
+        replace(score, shape_error=0.9) if number % 4 == 0 else score
+        for number, score in enumerate(scores)
+    ]
+    refusal = accept(tentative, windows, strange)
     assert isinstance(refusal, Refusal)
     assert "did not fit" in refusal.reason
 
@@ -145,10 +161,11 @@ def test_beats_that_do_not_fit_what_was_learned_refuse_the_calibration(
 @pytest.mark.parametrize(
     "damage",
     [
-        {"version": 2},
+        {"version": 1},
         {"threshold": float("nan")},
         {"threshold": -1},
         {"prematurity_spread": 0},
+        {"shape_error": 0},
         {"template_mv": [0.0] * 10},
         {"spread_mv": ["a"] * 192},
         {"bed": None, "beats": "many"},

@@ -75,7 +75,7 @@ def test_the_reference_takes_no_part_in_calibration_and_scores(record_119: Recor
         record_119.windows_mv,
         np.full_like(record_119.classes, "N"),
         record_119.time_s,
-        record_119.prematurity,
+        record_119.timing,
         record_119.usable,
     )
     again = replay(Autoencoder.load(), wrong)

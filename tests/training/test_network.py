@@ -67,17 +67,6 @@ def test_the_template_is_moved_to_the_beat(shift: int) -> None:
     assert aligned(template, beat[None])[0] == pytest.approx(beat, abs=1e-6)
 
 
-def test_an_early_beat_has_a_larger_error_than_the_same_beat_in_time(network: Network) -> None:
-    window, template, spread, rhythm = (torch.from_numpy(part) for part in example_inputs(1))
-    early = rhythm.clone()
-    early[:, 0] = 0.4
-    with torch.no_grad():
-        assert (
-            network(window, template, spread, early)[1]
-            > network(window, template, spread, rhythm * torch.tensor([0.0, 1.0]))[1]
-        )
-
-
 def test_every_corrupted_beat_differs_from_what_it_was_made_from() -> None:
     rng = np.random.default_rng(1)
     at = np.arange(192)
