@@ -96,8 +96,11 @@ class StationSettings(_Section):
 class RecordingSettings(_Section):
     """The recorder."""
 
-    sync_every_s: float = Field(default=20.0, ge=0.2, le=600)
-    """Seconds between syncs to disk; a batch is acknowledged to its node after its sync."""
+    sync_every_s: float = Field(default=10.0, ge=0.2, le=600)
+    """Seconds between syncs to disk; a batch is acknowledged to its node after its sync.
+
+    20 spares an SD card: it writes 135 MB a day for a bed instead of 221.
+    """
 
     keep_h: float = Field(default=72.0, ge=1, le=8760)
     """Hours of signal kept of each bed; older ones are deleted, except the strips of alarms."""

@@ -33,6 +33,7 @@ from bedside.events import (
     BedState,
     CalibrationChanged,
     Event,
+    Flags,
     FoundLate,
     Health,
     Input,
@@ -84,6 +85,7 @@ class _Bed:
     notifications: Notifications = field(default_factory=Notifications)
     session: str = ""
     baseline: Baseline | None = None
+    clock_set: bool = True
     pairs: BeatPairs = field(default_factory=BeatPairs)
 
 
@@ -186,6 +188,10 @@ class Ward:
             bed.stream.not_stored(batch.boot_id, batch.sequence, batch.sequence)
         if arrival.kind is ArrivalKind.LIVE:
             bed.pairs.heard_of(batch.boot_id)
+            clock_set = bool(batch.flags & Flags.CLOCK_SYNCED)
+            if clock_set != bed.clock_set:
+                bed.clock_set = clock_set
+                self._step(batch.node, Health(batch.at_us, "clock", clock_set))
             self._step(batch.node, batch)
         elif arrival.kind is ArrivalKind.LATE:
             self.counts.late += 1

@@ -21,6 +21,7 @@ from bedside.simulator.virtual_node import VirtualNode
 from bedside.station import Station
 from bedside.station_client import StationClient
 from tests.mosquitto import Mosquitto
+from tests.recording.batches import a_signal
 from tests.records import BUNDLED
 
 SPEED = 10.0
@@ -220,10 +221,12 @@ def test_a_high_alarm_that_nobody_acknowledged_is_shown_again_after_a_restart(
 
 
 def test_garbage_from_a_node_is_counted_and_does_no_harm(
-    station: Station, mosquitto: Mosquitto
+    station: Station, mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     from bedside.node.link import Link
 
+    with StationClient(settings(mosquitto, tmp_path), "eve") as client:
+        client.beds()  # now the station has subscribed
     connected = threading.Event()
     link = Link(
         "127.0.0.1",
@@ -247,6 +250,31 @@ def test_garbage_from_a_node_is_counted_and_does_no_harm(
     assert station.summary()["failures"] == dict.fromkeys(
         ("analysis", "scoring", "disk", "delivery", "alarm log", "watch"), 0
     )
+
+
+def test_a_node_that_does_not_know_the_time_is_named(
+    station: Station, mosquitto: Mosquitto, tmp_path: Path, heard: Listener
+) -> None:
+    from bedside.node.link import Link
+
+    with StationClient(settings(mosquitto, tmp_path), "eve") as client:
+        client.beds()  # now the station has subscribed
+    connected = threading.Event()
+    link = Link(
+        "127.0.0.1",
+        mosquitto.port,
+        client_id="node",
+        on_state=lambda up, _: up and connected.set(),
+    )
+    link.start()
+    assert connected.wait(10)
+    try:
+        (unset,) = a_signal(1, flags=0)
+        link.publish(wire.ecg_topic(BED), wire.encode_batch(unset), 1)
+        alarm = heard.alarm("clock-unsynced", AlarmState.ACTIVE)
+        assert alarm.instance.text == "the node's clock is not set"
+    finally:
+        link.stop()
 
 
 def test_two_stations_cannot_record_into_one_folder(
