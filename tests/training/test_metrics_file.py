@@ -39,3 +39,26 @@ def test_every_test_record_is_in_the_tables() -> None:
 
 def test_the_model_card_says_what_was_measured() -> None:
     assert (MODEL / "MODEL_CARD.md").read_text(encoding="utf-8") == card(METRICS)
+
+
+def test_the_readme_says_what_was_measured() -> None:
+    beats, alarms = METRICS["test"]["beats"]["model"], METRICS["test"]["alarms"]
+    signal = json.loads((MODEL / "signal_report.json").read_text(encoding="utf-8"))
+    qrs, veb, sveb = signal["qrs_mitdb"]["gross"], signal["veb_ds2"], signal["sveb_ds2"]
+    noise = signal["qrs_nstdb"]
+    readme = (MODEL.parent / "README.md").read_text(encoding="utf-8")
+    for said in (
+        f"| {qrs['se']:.2f} / {qrs['ppv']:.2f} % |",
+        f"| {', '.join(format(noise[snr]['f1'], '.1f') for snr in ('12', '6', '0', '-6'))} % |",
+        f"| {veb['se']:.1f} / {veb['ppv']:.1f} % |",
+        f"| **{sveb['se']:.1f} / {sveb['ppv']:.1f} %** |",
+        f"V against N, AUROC | {beats['auroc_v']:.4f} |",
+        f"all abnormal beats against N | **{beats['auroc_all']:.4f}** |",
+        f"| **{100 * beats['v_recall_at_1pct_pooled']:.1f}; "
+        f"{100 * beats['v_recall_at_1pct_own']:.1f} %** |",
+        f"{alarms['healthy_hours']:.1f} h of healthy people | "
+        f"{alarms['stretches_alarmed_share']:.1%}; {alarms['healthy_false_alarms']} |".replace(
+            "%;", " %;"
+        ),
+    ):
+        assert said in readme
