@@ -8,8 +8,7 @@ import numpy as np
 
 from bedside.ecg.beats import BeatClassifier
 from bedside.ecg.filters import BandPass
-from bedside.ecg.mains import MainsNotch
-from bedside.ecg.quality import PoorSignal, QualitySecond, SignalQuality
+from bedside.ecg.quality import QualitySecond, SignalQuality
 from bedside.ecg.resampling import Resampler
 from bedside.ecg.rhythm import Finding, Rhythm
 from bedside.ecg.rpeaks import RPeakDetector
@@ -71,12 +70,9 @@ class SignalChain:
     def __init__(self, limits: Limits) -> None:
         """Begin at position 0 with nothing heard."""
         self.rhythm = Rhythm(limits)
-        self._notch = MainsNotch()
         self._filter = BandPass()
         self._detector = RPeakDetector()
         self._quality = SignalQuality()
-        self._poor_s = limits.poor_signal_s
-        self._poor = PoorSignal(limits.poor_signal_s)
         self._classifier = BeatClassifier()
         self.position = 0
         self.quality: QualitySecond | None = None
@@ -90,7 +86,6 @@ class SignalChain:
         resampled = abs(rate_hz / WINDOW_RATE_HZ - 1.0) > RATE_TOLERANCE
         self._resampler = Resampler(rate_hz) if resampled else None
         self.rate_hz = WINDOW_RATE_HZ if resampled else rate_hz
-        self._notch.reset()
         self._filter.reset()
         self._detector.reset()
         self._quality.reset()
@@ -116,14 +111,12 @@ class SignalChain:
         """Take the stretch's next samples, shape (n,), in mV at the source's rate."""
         if self._resampler is not None:
             samples_mv = self._resampler.process(samples_mv)
-        filtered = self._filter.process(self._notch.process(samples_mv))
+        filtered = self._filter.process(samples_mv)
         output = ChainOutput(self.position, filtered)
         self.position += len(samples_mv)
         self._recent = np.concatenate((self._recent, filtered))[-_KEPT - len(filtered) :]
         for second in self._quality.process(samples_mv):
             self.quality = second
-            if self._poor.take(second):
-                output.findings.append(self._poor_signal(second))
         self.rhythm.signal(samples_mv)
         for peak in self._detector.process(samples_mv):
             self.rhythm.peak(self._start + peak.position)
@@ -131,12 +124,8 @@ class SignalChain:
             output.peaks.append(self._start + peak.position)
         while self._waiting and self._waiting[0] + _WINDOW_AFTER <= self.position:
             output.beats.append(self._beat(self._waiting.pop(0)))
-        output.findings += self.rhythm.advance(self.position)
+        output.findings = self.rhythm.advance(self.position)
         return output
-
-    def _poor_signal(self, second: QualitySecond) -> Finding:
-        onset = self._start + second.position + round((1.0 - self._poor_s) * WINDOW_RATE_HZ)
-        return Finding("poor-signal", self._poor.present, max(self._start, onset), second.reason)
 
     def flush(self) -> list[ChainBeat]:
         """The beats whose windows the stretch's end cut off; they are not usable."""

@@ -13,7 +13,6 @@ from statistics import median
 import numpy as np
 from scipy import signal
 
-from bedside.ecg.mains import hum
 from bedside.events import WINDOW_RATE_HZ, Float64Array
 
 ARTEFACT_BELOW = 0.5
@@ -23,14 +22,12 @@ _SECOND = int(WINDOW_RATE_HZ)
 _FLAT_MV = 0.03
 _RAIL_SHARE = 0.2
 _RAIL_MV = 1.0
+_MAINS_HZ = (50.0, 60.0)
 _SMALLEST_NOISE_MV = 0.02
 _NOISE_SHARE = 0.05
 """Of the swing of the second: the usual size of what lies above 25 Hz, half bad."""
 
 _MAINS_SHARE = 0.25
-_OPEN_INPUT_MV = 3.0
-"""Hum beyond this, and beyond twice this patient's ECG, comes from a lead that hangs in the air."""
-
 _MOTION_TIMES = 4.0
 _SMALLEST_MOTION_MV = 1.5
 _LARGEST_MV = 20.0
@@ -39,6 +36,7 @@ _FEWEST_SECONDS = 5
 
 _FAST: Float64Array = signal.butter(2, 25.0, "highpass", fs=WINDOW_RATE_HZ, output="sos")
 _STEADY_STATE: Float64Array = signal.sosfilt_zi(_FAST)
+_TAPER = np.hanning(_SECOND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class QualitySecond:
     """The verdict on one second of signal.
 
     `position` is its first sample (250 Hz, since the reset); `index` runs from 0 (unusable) to 1;
-    `reason` is empty or one of flat, saturated, mains, motion, no contact, noise. All but flat are
+    `reason` is empty or one of flat, saturated, mains, motion, noise. Only the last four are
     evidence of artefact: a flat line with both electrodes on may be an arrest.
     """
 
@@ -97,15 +95,13 @@ class SignalQuality:
         if swing_mv > _RAIL_MV and float(rails.mean()) > _RAIL_SHARE:
             return 0.0, "saturated"
         usual_mv = median(self._swings_mv) if len(self._swings_mv) >= _FEWEST_SECONDS else 0.0
-        hum_mv, _ = hum(second_mv)
-        if hum_mv > _OPEN_INPUT_MV and hum_mv > 2.0 * usual_mv:
-            return 0.0, "no contact"
         self._swings_mv = [*self._swings_mv[-_USUAL_SECONDS + 1 :], swing_mv]
         beyond_mv = max(_SMALLEST_MOTION_MV, _MOTION_TIMES * usual_mv)
         if swing_mv > _LARGEST_MV or (usual_mv > 0.0 and swing_mv > beyond_mv):
             return 0.2, "motion"
         # A second may fall between two beats: the usual swing tells how tall they are.
         swing_mv = max(swing_mv, usual_mv)
+        hum_mv = _hum_mv(second_mv)
         if hum_mv > _SMALLEST_NOISE_MV and hum_mv > 0.5 * _MAINS_SHARE * swing_mv:
             return max(0.0, 1.0 - 0.5 * hum_mv / (_MAINS_SHARE * swing_mv)), "mains"
         noise_mv = float(np.median(np.abs(fast_mv)))
@@ -114,30 +110,13 @@ class SignalQuality:
         return 1.0, ""
 
 
-class PoorSignal:
-    """Whether the signal has been bad for long: `limit_s` seconds of artefact without a break.
-
-    It ends after three seconds in a row without. It suspends nothing: a heart that fibrillates
-    under an artefact must still alarm.
-    """
-
-    _ENDS_AFTER = 3
-
-    def __init__(self, limit_s: float) -> None:
-        """Start with a good signal."""
-        self._limit = round(limit_s)
-        self._bad = 0
-        self._good = 0
-        self.present = False
-
-    def take(self, second: QualitySecond) -> bool:
-        """Take the next verdict; give whether `present` changed."""
-        self._bad = self._bad + 1 if second.is_artefact else 0
-        self._good = 0 if second.is_artefact else self._good + 1
-        if not self.present and self._bad >= self._limit:
-            self.present = True
-            return True
-        if self.present and self._good >= self._ENDS_AFTER:
-            self.present = False
-            return True
-        return False
+def _hum_mv(second_mv: Float64Array) -> float:
+    """The peak-to-peak size of the mains' hum in one second."""
+    spectrum = np.abs(np.fft.rfft((second_mv - second_mv.mean()) * _TAPER)) / (0.25 * _SECOND)
+    sizes = []
+    for mains_hz in _MAINS_HZ:
+        at = round(mains_hz)
+        line = float(spectrum[at - 1 : at + 2].max())
+        beside = float(np.median(np.r_[spectrum[at - 6 : at - 2], spectrum[at + 3 : at + 7]]))
+        sizes.append(line if line > 4.0 * beside else 0.0)
+    return max(sizes)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bedside.ecg.quality import PoorSignal, QualitySecond, SignalQuality
+from bedside.ecg.quality import QualitySecond, SignalQuality
 from tests.ecg.heartbeats import RATE, heart, pieces, steady
 from tests.ecg.test_fibrillation import fibrillation
 
@@ -69,24 +69,3 @@ def test_any_split_gives_the_same_seconds(sizes: list[int]) -> None:
     x = clean() + np.random.default_rng(1).normal(0.0, 0.1, len(T))
     quality = SignalQuality()
     assert [s for piece in pieces(x, sizes) for s in quality.process(piece)] == seconds(x)
-
-
-def test_a_lead_that_hangs_in_the_air_has_no_contact() -> None:
-    x = clean()
-    x[10 * RATE :] = 4.0 * np.sin(2.0 * np.pi * 50.0 * T[10 * RATE :])
-    assert {second.reason for second in seconds(x)[10:]} == {"no contact"}
-
-
-def test_ten_seconds_of_artefact_are_a_poor_signal_until_three_are_good() -> None:
-    noisy = clean() + np.random.default_rng(0).normal(0.0, 0.4, len(T))
-    poor, changes = PoorSignal(10.0), []
-    for number, second in enumerate(seconds(np.concatenate((clean(), noisy, clean())))):
-        if poor.take(second):
-            changes.append((number, poor.present))
-    assert changes == [(29, True), (42, False)]
-
-
-def test_neither_fibrillation_nor_an_arrest_is_a_poor_signal() -> None:
-    poor = PoorSignal(10.0)
-    x = np.concatenate((clean(), fibrillation(20), np.zeros(20 * RATE)))
-    assert not any(poor.take(second) for second in seconds(x))
