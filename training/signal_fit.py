@@ -1,9 +1,9 @@
 """Fits the weights of the signal chain: `python -m training.signal_fit qrs | beats | fibrillation`.
 
-The beat classifier's trees are boosted in `beat_fit`. The other parts weigh a handful of numbers
-with one small layer. The detector sees what its own decisions led to, so it is run with the weights
-of the last round and fitted again to all that it met (DAgger: Ross 2011). Tests and measurements
-see none of the records used here.
+Each part of the chain weighs a handful of numbers with one small layer. The detector and the
+classifier see what their own decisions led to, so they are run with the weights of the last round
+and fitted again to all that they met (DAgger: Ross 2011). Tests and measurements see none of the
+records used here.
 """
 
 from __future__ import annotations
@@ -17,16 +17,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bedside.ecg import fibrillation, qrs_weights, rpeaks
-from bedside.events import Float64Array
-from training.beat_fit import fit_beats
+from bedside.ecg import beat_weights, beats, fibrillation, qrs_weights, rpeaks
+from bedside.ecg.filters import BandPass
+from bedside.events import (
+    WINDOW_BEFORE_SAMPLES,
+    WINDOW_RATE_HZ,
+    WINDOW_SAMPLES,
+    BeatClass,
+    Float64Array,
+)
 from training.datasets import NSRDB_TRAIN, TRAIN, data_folder
 from training.signal_data import (
     CUDB,
+    RATE,
     VFDB,
     Lesson,
     Noise,
     at_250_hz,
+    lesson,
     lethal_truth,
     qrs_lessons,
 )
@@ -37,7 +45,7 @@ Layers = list[NDArray[np.float64]]
 Examples = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
 """Evidence (m, n), class (m,) and weight (m,) of each."""
 
-ECG = Path(rpeaks.__file__).parent
+ECG = Path(beats.__file__).parent
 ROUNDS = 3
 KEPT_ROUNDS = 2
 MATCH = 30
@@ -161,6 +169,62 @@ def fit_qrs() -> None:
     layers = _rounds(met, layers, 6e-6, 400)
     names = ("HIDDEN", "HIDDEN_BIAS", "OUTPUT", "OUTPUT_BIAS")
     write(ECG / "qrs_weights.py", names, layers, "The weights of the R-peak detector's evidence")
+
+
+class _Judging(beats.BeatClassifier):
+    """The classifier, remembering the evidence of each beat."""
+
+    def __init__(self, layers: Layers) -> None:
+        self.met: list[Float64Array] = []
+        self._layers = layers
+        super().__init__()
+
+    def _judge(self, evidence: Float64Array) -> BeatClass:
+        self.met.append(evidence)
+        return beats._CLASSES[int(np.argmax(scores(self._layers, evidence)))]
+
+
+def _beat_examples(given: Lesson, layers: Layers, polarity: int) -> Examples:
+    filtered = polarity * BandPass().process(given.signal_mv)
+    found = np.array([peak.position for peak in rpeaks.RPeakDetector().process(given.signal_mv)])
+    after = np.clip(np.searchsorted(given.peaks, found), 1, len(given.peaks) - 1)
+    before = np.abs(given.peaks[after - 1] - found) < np.abs(given.peaks[after] - found)
+    nearest = np.where(before, after - 1, after)
+    near = np.abs(given.peaks[nearest] - found) <= 0.15 * RATE
+    classifier, taught, evidence, last = _Judging(layers), [], [], None
+    for position, number, is_near in zip(found, nearest, near, strict=True):
+        rr_s = None if last is None else float(position - last) / WINDOW_RATE_HZ
+        last = position
+        first = position + BandPass.delay_samples - WINDOW_BEFORE_SAMPLES
+        window_mv = filtered[max(0, first) : first + WINDOW_SAMPLES]
+        if len(window_mv) < WINDOW_SAMPLES:
+            continue
+        met = len(classifier.met)
+        classifier.classify(int(position), window_mv, rr_s)
+        if is_near and len(classifier.met) > met and given.classes[number] in "NSV":
+            taught.append("NSV".index(given.classes[number]))
+            evidence.append(classifier.met[-1])
+    classes = np.array(taught)
+    return np.array(evidence), classes, np.array([1.0, 1.5, 1.0])[classes]
+
+
+def fit_beats() -> None:
+    """The beat classifier's weights."""
+    layers = [
+        beat_weights.HIDDEN,
+        beat_weights.HIDDEN_BIAS,
+        beat_weights.CLASS_WEIGHTS,
+        beat_weights.CLASS_BIAS,
+    ]
+    given = [lesson(data_folder() / "mitdb" / name) for name in TRAIN]
+
+    def met(round_number: int, layers: Layers) -> Examples:
+        polarities = (1,) if round_number == 0 else (1, -1)
+        return _joined([_beat_examples(one, layers, p) for one in given for p in polarities])
+
+    layers = _rounds(met, layers, 1e-4, 250)
+    names = ("HIDDEN", "HIDDEN_BIAS", "CLASS_WEIGHTS", "CLASS_BIAS")
+    write(ECG / "beat_weights.py", names, layers, "The weights of the beat classifier's evidence")
 
 
 class _Describing(fibrillation.FibrillationRule):

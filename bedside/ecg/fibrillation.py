@@ -84,9 +84,7 @@ def describe(window_mv: Float64Array) -> Float64Array | None:
     centred = window_mv - window_mv.mean()
     size = np.abs(centred)
     quarters = size.reshape(4, _RATE).max(axis=1)
-    lowest, low, high, highest = sorted(quarters.tolist())
-    middle_mv = (low + high) / 2.0
-    if 2.0 * middle_mv < _SMALLEST_MV:
+    if 2.0 * float(np.median(quarters)) < _SMALLEST_MV:
         return None
     square = centred * centred
     power = np.abs(np.fft.rfft(centred * _TAPER, 1024)) ** 2
@@ -94,8 +92,7 @@ def describe(window_mv: Float64Array) -> Float64Array | None:
     peak = _bin(1.5) + int(np.argmax(power[_bin(1.5) : _bin(10.0)]))
     near = float(power[peak - 4 : peak + 5].sum())
     slope = np.abs(np.diff(centred))
-    period = np.pi * float(size.sum()) / max(float(slope.sum()), 1e-9)
-    half_period = int(min(max(period, 5.0), 250.0))
+    half_period = int(np.clip(np.pi * size.sum() / max(float(slope.sum()), 1e-9), 5, 250))
     later, earlier = centred[half_period:], centred[:-half_period]
     leakage = np.abs(later + earlier).sum() / (np.abs(later) + np.abs(earlier)).sum()
     by_quarter = size.reshape(4, _RATE)
@@ -112,8 +109,8 @@ def describe(window_mv: Float64Array) -> Float64Array | None:
             2.0 * float(leakage) - 1.0,
             2.0 * float(quiet.mean()),
             2.0 * float(quiet.max()),
-            0.5 * np.log(middle_mv),
-            float(np.log(lowest / highest)),
+            0.5 * np.log(float(np.median(quarters))),
+            float(np.log(quarters.min() / quarters.max())),
             2.0 * float(gentle.mean()),
             2.0 * float(gentle.max()),
         )

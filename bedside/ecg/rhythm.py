@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from bedside.ecg.fibrillation import HOP, WINDOW, FibrillationRule
+from bedside.ecg.fibrillation import HOP, FibrillationRule
 from bedside.ecg.irregularity import irregularly_irregular
 from bedside.ecg.rpeaks import DECISION_DELAY_SAMPLES
 from bedside.events import WINDOW_RATE_HZ, BeatClass, Float64Array
@@ -33,13 +33,8 @@ SLOW_BEATS = 4
 SLOW_RR_S = 1.2
 
 _KEPT_BEATS = 256
-_KEPT_SECONDS = 60
-_SECOND = int(WINDOW_RATE_HZ)
 _UNSURE_S = 2.0
 """A verdict on four seconds turns when about half of them fibrillate: this much after the onset."""
-
-_UNDECIDABLE_S = 2
-"""With this many seconds of artefact in them, four seconds tell nothing about fibrillation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +60,9 @@ class _Beat:
 class Rhythm:
     """The state of every rhythm condition of one bed.
 
-    Call `quality` with each second's verdict, `signal` with the samples, `peak` when an R peak is
-    found and `beat` when its class is known (both in order of position), then `advance` for what
-    changed. After a gap or lead-off call `reset` with the first usable position. Where no `peak`
-    is given, `beat` stands for both.
+    Call `peak` when an R peak is found and `beat` when its class is known (both in order of
+    position), `signal` with the samples, then `advance` for what changed. After a gap or lead-off
+    call `reset` with the first usable position. Where no `peak` is given, `beat` stands for both.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
@@ -87,10 +81,9 @@ class Rhythm:
         It ends by the first evidence against it, as if the signal had never been away.
         """
         self._beats.clear()
-        self._peaks: deque[int] = deque(maxlen=_KEPT_BEATS)
-        self._artefacts: deque[int] = deque(maxlen=_KEPT_SECONDS)
         self._fibrillation.reset()
         self._start = position
+        self._peak: int | None = None
         wanted = 1 + round((self.limits.vf_s - _UNSURE_S) * WINDOW_RATE_HZ / HOP)
         self._verdicts: deque[bool] = deque(maxlen=max(3, wanted))
 
@@ -111,25 +104,13 @@ class Rhythm:
             intervals = last
         return float(60.0 / intervals.mean())
 
-    def quality(self, position: int, is_artefact: bool) -> None:
-        """Take the verdict on the second of signal that begins at `position`."""
-        if is_artefact:
-            self._artefacts.append(position)
-
-    def _artefact_s(self, first: int, last: int) -> int:
-        """How many seconds between two positions show an artefact."""
-        return sum(first <= position <= last - _SECOND for position in self._artefacts)
-
     def signal(self, samples_mv: Float64Array) -> None:
         """Take the next raw samples of shape (n,) in mV, for the rule on the waveform itself."""
         for verdict in self._fibrillation.process(samples_mv):
-            position = self._start + verdict.position
-            since = position - WINDOW - _SECOND // 2
-            if self._artefact_s(since, position + _SECOND // 2) >= _UNDECIDABLE_S:
-                continue
             self._verdicts.append(verdict.log_odds > 0.0)
             if len(self._verdicts) < (self._verdicts.maxlen or 0):
                 continue
+            position = self._start + verdict.position
             if all(self._verdicts):
                 onset = max(self._start, position - round(self.limits.vf_s * WINDOW_RATE_HZ))
                 self._begin("vf", onset, "ventricular fibrillation or flutter", None)
@@ -139,15 +120,15 @@ class Rhythm:
     def peak(self, position: int) -> None:
         """Take the next R peak: from here on the heart has not stopped before `position`."""
         self._absence(position)
-        self._peaks.append(position)
+        self._peak = position
         self._end("asystole")
-        self._rates()
 
     def beat(self, position: int, beat_class: BeatClass) -> None:
-        """Take the next beat with its class, unknown where the signal was not usable."""
-        if not self._peaks or position > self._peaks[-1]:
+        """Take the next beat with its class."""
+        if self._peak is None or position > self._peak:
             self.peak(position)
         self._beats.append(_Beat(position, beat_class))
+        self._rates()
         self._runs(position)
         self._bigeminy()
         self._irregularity(position)
@@ -161,15 +142,16 @@ class Rhythm:
         return findings
 
     def _intervals_s(self, count: int) -> Float64Array:
-        positions = np.array(list(self._peaks)[-count - 1 :], dtype=np.float64)
+        beats = list(self._beats)[-count - 1 :]
+        positions = np.array([beat.position for beat in beats], dtype=np.float64)
         return np.diff(positions) / WINDOW_RATE_HZ
 
     def _absence(self, decided_to: int) -> None:
         """No QRS complex up to `decided_to`."""
-        last = self._peaks[-1] if self._peaks else self._start
+        last = self._start if self._peak is None else self._peak
         absent_s = (decided_to - last) / WINDOW_RATE_HZ
         for code, limit_s in (("pause", self.limits.pause_s), ("asystole", self.limits.asystole_s)):
-            if absent_s >= limit_s and absent_s - self._artefact_s(last, decided_to) >= limit_s:
+            if absent_s >= limit_s:
                 self._begin(code, last, f"no QRS for {limit_s:g} s", limit_s)
                 if code == "pause":
                     self._hold(code, decided_to)
@@ -190,7 +172,7 @@ class Rhythm:
             if beyond_bpm > 0.0:
                 word = "above" if too_fast else "below"
                 text = f"heart rate {rate_bpm:.0f}/min, {word} {limit_bpm:g}/min"
-                self._begin(code, self._peaks[-beats], text, rate_bpm)
+                self._begin(code, self._beats[-beats].position, text, rate_bpm)
             elif beyond_bpm < -HYSTERESIS_BPM:
                 self._end(code)
 

@@ -57,26 +57,6 @@ def test_arrest_is_asystole_within_five_seconds_of_the_last_qrs() -> None:
     assert finding.onset_position == round(last_s * RATE)
 
 
-def test_artefact_that_hides_the_heart_holds_asystole_back_and_no_longer() -> None:
-    rhythm = Rhythm()
-    rhythm.reset(4 * RATE)
-    rhythm.peak(5 * RATE)
-    for second in range(6, 12):
-        rhythm.quality(second * RATE, True)
-    assert rhythm.advance(12 * RATE) == []
-    found = [finding.code for finding in rhythm.advance(16 * RATE) if finding.present]
-    assert found == ["pause", "asystole"]
-
-
-def test_artefact_before_the_last_beat_does_not_hold_asystole_back() -> None:
-    rhythm = Rhythm()
-    for second in range(1, 5):
-        rhythm.quality(second * RATE, True)
-    rhythm.peak(5 * RATE)
-    found = [finding.code for finding in rhythm.advance(round(9.5 * RATE)) if finding.present]
-    assert "asystole" in found
-
-
 def test_a_flat_line_from_the_start_is_asystole() -> None:
     [(at_s, present)] = times(play([], 10), "asystole")
     assert present
