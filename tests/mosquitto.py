@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -47,6 +48,8 @@ class Mosquitto:
     def freeze(self) -> None:
         """As a link that takes everything and answers nothing."""
         self._signal(signal.SIGSTOP)
+        assert self._process is not None
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)  # it takes a moment
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)

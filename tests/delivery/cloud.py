@@ -73,7 +73,7 @@ class Phone:
         certificate, key = cloud.authority.issue("phone")
         self._messages: queue.Queue[MQTTMessage] = queue.Queue()
         self._topics = topics
-        self._listening = threading.Event()
+        self._listening, self._away = threading.Event(), threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2, client_id="phone", protocol=MQTTv5)
         self._client.tls_set(
             str(cloud.authority.file),
@@ -83,8 +83,8 @@ class Phone:
         )
         self._client.on_message = lambda _, __, message: self._messages.put(message)
         self._client.on_connect = lambda *_: self._client.subscribe(self._topics, qos=1)
-        self._client.on_subscribe = lambda *_: self._listening.set()
-        self._client.on_disconnect = lambda *_: self._listening.clear()
+        self._client.on_subscribe = lambda *_: (self._away.clear(), self._listening.set())
+        self._client.on_disconnect = lambda *_: (self._listening.clear(), self._away.set())
         self._client.reconnect_delay_set(1, 1)
         # What comes while the phone is away waits at the broker for as long as that lives.
         session = Properties(PacketTypes.CONNECT)
@@ -96,6 +96,10 @@ class Phone:
     def wait_until_listening(self) -> None:
         """A broker that was killed knows no subscription until the phone is back."""
         assert self._listening.wait(PATIENCE_S)
+
+    def wait_until_away(self) -> None:
+        """Until the phone has noticed, it believes that it is listening."""
+        assert self._away.wait(PATIENCE_S)
 
     def next(self, what: str = "alert", timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         """The next message on the topic that ends so."""

@@ -116,6 +116,7 @@ def test_a_broker_that_is_killed_mid_publish_costs_no_alert(
         cloud.broker.kill()
         sending.join(PATIENCE_S)
         assert failure, "an alert that nobody acknowledged was taken for sent"
+        phone.wait_until_away()
         cloud.broker.start()
         phone.wait_until_listening()
         send_when_up(core)
