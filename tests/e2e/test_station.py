@@ -14,6 +14,7 @@ from bedside.delivery.log_transport import LogTransport
 from bedside.errors import BedsideError
 from bedside.events import AlarmChanged, AlarmState, BedChanged, Event
 from bedside.node import wire
+from bedside.node.link import Link
 from bedside.settings import BrokerSettings, RecordingSettings, Settings, StationSettings
 from bedside.simulator.patient import SyntheticPatient
 from bedside.simulator.source import PatientSource, RecordSource, parse_episodes
@@ -220,13 +221,10 @@ def test_a_high_alarm_that_nobody_acknowledged_is_shown_again_after_a_restart(
         again.stop()
 
 
-def test_garbage_from_a_node_is_counted_and_does_no_harm(
-    station: Station, mosquitto: Mosquitto, tmp_path: Path
-) -> None:
-    from bedside.node.link import Link
-
-    with StationClient(settings(mosquitto, tmp_path), "eve") as client:
-        client.beds()  # now the station has subscribed
+def stranger(mosquitto: Mosquitto, folder: Path) -> Link:
+    """A connection of one's own, once the station is sure to hear what comes over it."""
+    with StationClient(settings(mosquitto, folder), "eve") as client:
+        client.beds()
     connected = threading.Event()
     link = Link(
         "127.0.0.1",
@@ -236,6 +234,13 @@ def test_garbage_from_a_node_is_counted_and_does_no_harm(
     )
     link.start()
     assert connected.wait(10)
+    return link
+
+
+def test_garbage_from_a_node_is_counted_and_does_no_harm(
+    station: Station, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    link = stranger(mosquitto, tmp_path)
     topic = "bedside/v1/station/bedside/bed/bed-1/action/eve"
     for payload in (b"", b"BE", b"\x00" * 160, b'{"version": 1}', b'{"version": 9}', b"[]"):
         link.publish(wire.ecg_topic(BED), payload, 1)
@@ -255,19 +260,7 @@ def test_garbage_from_a_node_is_counted_and_does_no_harm(
 def test_a_node_that_does_not_know_the_time_is_named(
     station: Station, mosquitto: Mosquitto, tmp_path: Path, heard: Listener
 ) -> None:
-    from bedside.node.link import Link
-
-    with StationClient(settings(mosquitto, tmp_path), "eve") as client:
-        client.beds()  # now the station has subscribed
-    connected = threading.Event()
-    link = Link(
-        "127.0.0.1",
-        mosquitto.port,
-        client_id="node",
-        on_state=lambda up, _: up and connected.set(),
-    )
-    link.start()
-    assert connected.wait(10)
+    link = stranger(mosquitto, tmp_path)
     try:
         (unset,) = a_signal(1, flags=0)
         link.publish(wire.ecg_topic(BED), wire.encode_batch(unset), 1)
