@@ -45,7 +45,10 @@ def main() -> int:
     held = []
     with _mounted(root):
         _inside(root, "python3", "-m", "venv", "/opt/bedside")
-        _inside(root, "/opt/bedside/bin/pip", "install", "--quiet", f"/tmp/{wheel.name}")
+        pip = ("/opt/bedside/bin/pip", "install", "--quiet")
+        _inside(root, *pip, f"/tmp/{wheel.name}")
+        # In a root that is used again, the wheel of another commit has the same version.
+        _inside(root, *pip, "--no-deps", "--force-reinstall", f"/tmp/{wheel.name}")
         machine = _inside(root, "uname", "-m").strip()
         held.append(_said(f"the wheel is installed on {machine}", True))
         demo = _inside(root, BEDSIDE, "demo", "--headless", "--seconds", "60", "--speed", "3")
