@@ -98,7 +98,7 @@ def _booted(root: Path) -> Iterator[bool]:
 
         yield _said("the service is up", _becomes(lambda: state() == "active"))
         first = ask("systemctl", "show", "--value", "--property=MainPID", "bedside.service")
-        ask("kill", "-KILL", first.strip())
+        ask("systemctl", "kill", "--signal=KILL", "bedside.service")
         yield _said(
             "a killed service comes back",
             _becomes(
