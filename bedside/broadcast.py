@@ -24,8 +24,10 @@ from bedside.events import (
     SoundPaused,
     Wave,
 )
-from bedside.feed import LastBeat, Picture, drawn_samples
+from bedside.feed import LastBeat
+from bedside.picture import Picture
 from bedside.wave_message import WavePiece, encode, halved
+from bedside.wave_ring import drawn_samples
 
 WANTED_S = 10.0
 """A screen that wants the trace says so again within this time."""

@@ -21,8 +21,9 @@ from bedside import station_topics
 from bedside.errors import LinkError
 from bedside.event_json import read_shown
 from bedside.events import ActionDone, Wave
-from bedside.feed import BedSnapshot, Hop, LogLine, Picture, WaveSlice
+from bedside.feed import BedSnapshot, Hop, LogLine, WaveSlice
 from bedside.node.link import Link, check
+from bedside.picture import Picture
 from bedside.settings import Settings
 from bedside.wave_message import WaveMessageError, decode
 

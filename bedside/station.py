@@ -40,8 +40,8 @@ from bedside.events import (
     Scores,
     Sound,
 )
-from bedside.feed import LocalFeed
 from bedside.inbox import Inbox
+from bedside.local_feed import LocalFeed
 from bedside.node.link import Link
 from bedside.ports import LogEntry, Ports
 from bedside.recording import bed_file

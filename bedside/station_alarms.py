@@ -16,8 +16,8 @@ from bedside.counts import Counts
 from bedside.delivery.alert import alert_of
 from bedside.event_json import to_json
 from bedside.events import Action, AlarmChanged, Event, Health, Instance, SoundPaused, Tick
-from bedside.feed import Picture
 from bedside.limits import Limits
+from bedside.picture import Picture
 from bedside.ports import LogEntry, Ports
 
 

@@ -17,8 +17,9 @@ from bedside.delivery.delivery import DeliveryStep
 from bedside.errors import LinkError
 from bedside.event_json import instance_json, read_instance
 from bedside.events import ActionDone, BedState, Vitals
-from bedside.feed import BedSnapshot, Hop, LinkState, Picture
+from bedside.feed import BedSnapshot, Hop, LinkState
 from bedside.limits import Limits, Population
+from bedside.picture import Picture
 
 VERSION = 1
 ACTION_AGE_S = 10.0

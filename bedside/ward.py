@@ -44,11 +44,12 @@ from bedside.events import (
     SuspensionChanged,
     Tick,
 )
-from bedside.feed import Hop, LinkState, Picture
+from bedside.feed import Hop, LinkState
 from bedside.late_review import LateReview
 from bedside.monitor import Monitor
 from bedside.node import wire
 from bedside.node.stream import ArrivalKind, Stream
+from bedside.picture import Picture
 from bedside.ports import LogEntry, Ports
 from bedside.recording.beats import BeatNote, BeatPairs, StripNote
 from bedside.recording.bed_file import BedFile

@@ -26,7 +26,9 @@ from bedside.events import (
     Vitals,
     Wave,
 )
-from bedside.feed import Hop, LinkState, LocalFeed, Picture
+from bedside.feed import Hop, LinkState
+from bedside.local_feed import LocalFeed
+from bedside.picture import Picture
 
 WALL_START_US = 1_700_000_000_000_000
 RATE_HZ = 250

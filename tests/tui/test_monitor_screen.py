@@ -15,8 +15,9 @@ from bedside.events import (
     Priority,
     SoundPaused,
 )
-from bedside.feed import LocalFeed, Picture
 from bedside.limits import Limits, Population
+from bedside.local_feed import LocalFeed
+from bedside.picture import Picture
 from bedside.settings import ScreenSettings
 from bedside.tui.app import BedsideApp
 from bedside.tui.screens.alert_test import AlertTestScreen

@@ -5,7 +5,8 @@ from __future__ import annotations
 from textual.pilot import Pilot
 
 from bedside.events import CalibrationChanged, Flags, Priority, Vitals
-from bedside.feed import Hop, LocalFeed
+from bedside.feed import Hop
+from bedside.local_feed import LocalFeed
 from bedside.tui.app import BedsideApp
 from bedside.tui.screens.calibrate import CalibrateScreen
 from bedside.tui.screens.limits import LimitsScreen

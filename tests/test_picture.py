@@ -18,7 +18,8 @@ from bedside.events import (
     Vitals,
     Wave,
 )
-from bedside.feed import RING_SAMPLES, Picture, WaveRing
+from bedside.picture import Picture
+from bedside.wave_ring import RING_SAMPLES, WaveRing
 
 
 def wave(position: int, count: int, flags: Flags | None = None, at_us: int = 1) -> Wave:
