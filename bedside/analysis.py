@@ -41,6 +41,7 @@ from bedside.events import (
     Gap,
     Input,
     Instance,
+    Int16Array,
     ScoreRequest,
     Scores,
     Tick,
@@ -59,6 +60,7 @@ LOWEST_RATE_HZ = MIN_RATE_MHZ / 1000
 HIGHEST_RATE_HZ = MAX_RATE_MHZ / 1000
 BED = "record"
 SESSION = "analysis"
+_NO_FLAGS = Flags(0)
 
 
 @dataclass(slots=True)
@@ -178,20 +180,20 @@ def batches(record: Record) -> Iterator[Batch]:
 
     The resolution becomes 1 µV; what exceeds ±32.7 mV is clipped and flagged as saturated.
     """
-    samples_mv = record.samples_mv
     piece = max(1, round(PIECE_S * record.rate_hz))
     sequence = 0
-    for start in range(0, len(samples_mv), piece):
-        part = samples_mv[start : start + piece]
-        for first, run in _valid_runs(part):
-            lsb = np.clip(np.round(run / (NV_PER_LSB * 1e-6)), -32767, 32767).astype(np.int16)
-            end = start + first + len(run)
+    for begin, run_mv in _valid_runs(record.samples_mv):
+        lsb_of_run = np.clip(np.round(run_mv / (NV_PER_LSB * 1e-6)), -32767, 32767).astype(np.int16)
+        end_of_run = begin + len(run_mv)
+        for start in range(begin - begin % piece, end_of_run, piece):
+            first, end = max(start, begin), min(start + piece, end_of_run)
+            lsb = lsb_of_run[first - begin : end - begin]
             yield Batch(
                 node=BED,
-                flags=Flags.SATURATED if bool((np.abs(lsb) == 32767).all()) else Flags(0),
+                flags=Flags.SATURATED if abs(int(lsb[0])) == 32767 and _at_rail(lsb) else _NO_FLAGS,
                 boot_id=1,
                 sequence=sequence,
-                first_sample=start + first,
+                first_sample=first,
                 wall_us=0,
                 rate_mhz=round(record.rate_hz * 1000),
                 nv_per_lsb=NV_PER_LSB,
@@ -239,9 +241,13 @@ def _onset(instance: Instance) -> bool:
     return instance.state is AlarmState.ACTIVE and instance.active_us == instance.at_us
 
 
-def _valid_runs(part_mv: Float64Array) -> Iterator[tuple[int, Float64Array]]:
-    valid = np.flatnonzero(np.isfinite(part_mv))
-    if len(valid) == 0:
-        return
-    for run in np.split(valid, np.flatnonzero(np.diff(valid) > 1) + 1):
-        yield int(run[0]), part_mv[run[0] : run[-1] + 1]
+def _at_rail(lsb: Int16Array) -> bool:
+    return bool((np.abs(lsb) == 32767).all())
+
+
+def _valid_runs(samples_mv: Float64Array) -> Iterator[tuple[int, Float64Array]]:
+    """Each run of finite samples and where it begins."""
+    valid = np.concatenate(([False], np.isfinite(samples_mv), [False]))
+    edges = np.flatnonzero(valid[1:] != valid[:-1])
+    for first, end in edges.reshape(-1, 2).tolist():
+        yield first, samples_mv[first:end]

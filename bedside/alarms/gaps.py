@@ -46,13 +46,13 @@ class NoMonitoring:
         if self._since_us is not None:
             stretches.append((self._since_us, at_us))
         lost_us = sum(end - max(start, horizon_us) for start, end in stretches)
-        present = lost_us > limits.no_monitoring_s * 1e6
+        if lost_us <= limits.no_monitoring_s * 1e6:
+            return Observation("no-monitoring", False, at_us)
         text = (
             f"no monitoring for {limits.no_monitoring_s:g} of {limits.no_monitoring_of_s:g} s: "
             f"{self._reason}"
         )
-        onset_us = max(stretches[0][0], horizon_us) if present else at_us
-        return Observation("no-monitoring", present, onset_us, text)
+        return Observation("no-monitoring", True, max(stretches[0][0], horizon_us), text)
 
 
 class PoorSignal:

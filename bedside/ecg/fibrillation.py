@@ -8,7 +8,9 @@ samples near the baseline: Arafat 2011), weighed by fixed weights fitted on trai
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 from scipy import signal
@@ -26,8 +28,10 @@ WINDOW = 4 * _RATE
 _SMALLEST_MV = 0.15
 """Below this swing there is no fibrillation to see: it is asystole for the rhythm rules."""
 
-_BAND: Float64Array = signal.butter(2, (1.0, 30.0), "bandpass", fs=WINDOW_RATE_HZ, output="sos")
-_STEADY_STATE: Float64Array = signal.sosfilt_zi(_BAND)
+_BAND: tuple[Float64Array, Float64Array] = signal.butter(
+    2, (1.0, 30.0), "bandpass", fs=WINDOW_RATE_HZ
+)
+_STEADY_STATE: Float64Array = signal.lfilter_zi(*_BAND)
 _TAPER = np.hanning(WINDOW)
 _HZ_PER_BIN = 250.0 / 1024.0
 
@@ -62,7 +66,7 @@ class FibrillationRule:
             piece, self._waiting = self._waiting[:HOP], self._waiting[HOP:]
             if self._state is None:
                 self._state = _STEADY_STATE * piece[0]
-            filtered, self._state = signal.sosfilt(_BAND, piece, zi=self._state)
+            filtered, self._state = signal.lfilter(*_BAND, piece, zi=self._state)
             self._window_mv = np.concatenate((self._window_mv[-WINDOW + HOP :], filtered))
             self._position += HOP
             if len(self._window_mv) == WINDOW:
@@ -81,38 +85,43 @@ def describe(window_mv: Float64Array) -> Float64Array | None:
 
     None where there is no swing to describe.
     """
-    centred = window_mv - window_mv.mean()
+    centred = window_mv - window_mv.sum() / WINDOW
     size = np.abs(centred)
-    quarters = size.reshape(4, _RATE).max(axis=1)
-    if 2.0 * float(np.median(quarters)) < _SMALLEST_MV:
+    by_quarter = size.reshape(4, _RATE)
+    quarters = by_quarter.max(axis=1)
+    usual, smallest, largest = median(tops := quarters.tolist()), min(tops), max(tops)
+    if 2.0 * usual < _SMALLEST_MV:
         return None
     square = centred * centred
-    power = np.abs(np.fft.rfft(centred * _TAPER, 1024)) ** 2
+    energy = float(square.sum())
+    spectrum = np.fft.rfft(centred * _TAPER, 1024)
+    power = spectrum.real**2 + spectrum.imag**2
     total = float(power.sum())
-    peak = _bin(1.5) + int(np.argmax(power[_bin(1.5) : _bin(10.0)]))
+    peak = _bin(1.5) + int(power[_bin(1.5) : _bin(10.0)].argmax())
     near = float(power[peak - 4 : peak + 5].sum())
-    slope = np.abs(np.diff(centred))
-    half_period = int(np.clip(np.pi * size.sum() / max(float(slope.sum()), 1e-9), 5, 250))
+    slope = np.abs(centred[1:] - centred[:-1])
+    half_period = math.pi * float(size.sum()) / max(float(slope.sum()), 1e-9)
+    half_period = min(250, max(5, int(half_period)))
     later, earlier = centred[half_period:], centred[:-half_period]
-    leakage = np.abs(later + earlier).sum() / (np.abs(later) + np.abs(earlier)).sum()
-    by_quarter = size.reshape(4, _RATE)
-    quiet = (by_quarter < 0.15 * quarters[:, None]).mean(axis=1)
+    leakage = np.abs(later + earlier).sum() / (size[half_period:].sum() + size[:-half_period].sum())
+    quiet = np.count_nonzero(by_quarter < 0.15 * quarters[:, None], axis=1) / _RATE
     slopes = np.append(slope, 0.0).reshape(4, _RATE)
-    gentle = (slopes < 0.1 * slopes.max(axis=1, keepdims=True)).mean(axis=1)
+    steepest = slopes.max(axis=1, keepdims=True)
+    gentle = np.count_nonzero(slopes < 0.1 * steepest, axis=1) / _RATE
     return np.array(
         (
-            np.log(float((square * square).mean()) / float(square.mean()) ** 2 / 3.0),
+            math.log(float(square @ square) * WINDOW / energy**2 / 3.0),
             near / total,
             0.3 * peak * _HZ_PER_BIN - 1.2,
             3.0 * float(power[_bin(12.0) :].sum()) / total,
             3.0 * float(power[: _bin(2.0)].sum()) / total,
             2.0 * float(leakage) - 1.0,
-            2.0 * float(quiet.mean()),
-            2.0 * float(quiet.max()),
-            0.5 * np.log(float(np.median(quarters))),
-            float(np.log(quarters.min() / quarters.max())),
-            2.0 * float(gentle.mean()),
-            2.0 * float(gentle.max()),
+            2.0 * sum(quiet.tolist()) / 4.0,
+            2.0 * max(quiet.tolist()),
+            0.5 * math.log(usual),
+            math.log(max(smallest, 1e-9) / largest),
+            2.0 * sum(gentle.tolist()) / 4.0,
+            2.0 * max(gentle.tolist()),
         )
     )
 

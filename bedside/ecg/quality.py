@@ -22,7 +22,7 @@ _SECOND = int(WINDOW_RATE_HZ)
 _FLAT_MV = 0.03
 _RAIL_SHARE = 0.2
 _RAIL_MV = 1.0
-_MAINS_HZ = (50.0, 60.0)
+_MAINS_HZ = (50, 60)
 _SMALLEST_NOISE_MV = 0.02
 _NOISE_SHARE = 0.05
 """Of the swing of the second: the usual size of what lies above 25 Hz, half bad."""
@@ -34,8 +34,8 @@ _LARGEST_MV = 20.0
 _USUAL_SECONDS = 20
 _FEWEST_SECONDS = 5
 
-_FAST: Float64Array = signal.butter(2, 25.0, "highpass", fs=WINDOW_RATE_HZ, output="sos")
-_STEADY_STATE: Float64Array = signal.sosfilt_zi(_FAST)
+_FAST: tuple[Float64Array, Float64Array] = signal.butter(2, 25.0, "highpass", fs=WINDOW_RATE_HZ)
+_STEADY_STATE: Float64Array = signal.lfilter_zi(*_FAST)
 _TAPER = np.hanning(_SECOND)
 
 
@@ -80,7 +80,7 @@ class SignalQuality:
             second_mv, self._held = self._held[:_SECOND], self._held[_SECOND:]
             if self._state is None:
                 self._state = _STEADY_STATE * second_mv[0]
-            fast_mv, self._state = signal.sosfilt(_FAST, second_mv, zi=self._state)
+            fast_mv, self._state = signal.lfilter(*_FAST, second_mv, zi=self._state)
             index, reason = self._judge(second_mv, fast_mv)
             seconds.append(QualitySecond(self._position, round(index, 3), reason))
             self._position += _SECOND
@@ -88,11 +88,12 @@ class SignalQuality:
 
     def _judge(self, second_mv: Float64Array, fast_mv: Float64Array) -> tuple[float, str]:
         """The index and its reason for one second, shape (250,) each."""
-        swing_mv = float(np.ptp(second_mv))
+        highest_mv, lowest_mv = float(second_mv.max()), float(second_mv.min())
+        swing_mv = highest_mv - lowest_mv
         if swing_mv < _FLAT_MV:
             return 1.0, "flat"
-        rails = (second_mv == second_mv.max()) | (second_mv == second_mv.min())
-        if swing_mv > _RAIL_MV and float(rails.mean()) > _RAIL_SHARE:
+        at_rail = np.count_nonzero((second_mv == highest_mv) | (second_mv == lowest_mv))
+        if swing_mv > _RAIL_MV and at_rail > _RAIL_SHARE * _SECOND:
             return 0.0, "saturated"
         usual_mv = median(self._swings_mv) if len(self._swings_mv) >= _FEWEST_SECONDS else 0.0
         self._swings_mv = [*self._swings_mv[-_USUAL_SECONDS + 1 :], swing_mv]
@@ -104,7 +105,7 @@ class SignalQuality:
         hum_mv = _hum_mv(second_mv)
         if hum_mv > _SMALLEST_NOISE_MV and hum_mv > 0.5 * _MAINS_SHARE * swing_mv:
             return max(0.0, 1.0 - 0.5 * hum_mv / (_MAINS_SHARE * swing_mv)), "mains"
-        noise_mv = float(np.median(np.abs(fast_mv)))
+        noise_mv = median(np.abs(fast_mv).tolist())
         if noise_mv > _SMALLEST_NOISE_MV and noise_mv > 0.5 * _NOISE_SHARE * swing_mv:
             return max(0.0, 1.0 - 0.5 * noise_mv / (_NOISE_SHARE * swing_mv)), "noise"
         return 1.0, ""
@@ -112,11 +113,11 @@ class SignalQuality:
 
 def _hum_mv(second_mv: Float64Array) -> float:
     """The peak-to-peak size of the mains' hum in one second."""
-    spectrum = np.abs(np.fft.rfft((second_mv - second_mv.mean()) * _TAPER)) / (0.25 * _SECOND)
-    sizes = []
-    for mains_hz in _MAINS_HZ:
-        at = round(mains_hz)
-        line = float(spectrum[at - 1 : at + 2].max())
-        beside = float(np.median(np.r_[spectrum[at - 6 : at - 2], spectrum[at + 3 : at + 7]]))
-        sizes.append(line if line > 4.0 * beside else 0.0)
-    return max(sizes)
+    spectrum = np.fft.rfft((second_mv - second_mv.sum() / _SECOND) * _TAPER)
+    lines_mv = (np.abs(spectrum[: _MAINS_HZ[-1] + 7]) / (0.25 * _SECOND)).tolist()
+    sizes_mv = []
+    for at in _MAINS_HZ:
+        line_mv = max(lines_mv[at - 1 : at + 2])
+        beside_mv = median(lines_mv[at - 6 : at - 2] + lines_mv[at + 3 : at + 7])
+        sizes_mv.append(line_mv if line_mv > 4.0 * beside_mv else 0.0)
+    return max(sizes_mv)

@@ -6,6 +6,7 @@ found. It needs neither the autoencoder nor a calibrated patient.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from dataclasses import dataclass
 from itertools import pairwise
@@ -96,13 +97,13 @@ class Rhythm:
         """
         if "asystole" in self._present:
             return 0.0
-        intervals = self._intervals_s(RATE_BEATS)
-        if len(intervals) == 0:
+        intervals_s = self._intervals_s(RATE_BEATS)
+        if not intervals_s:
             return None
-        last = intervals[-SLOW_BEATS:]
-        if len(last) == SLOW_BEATS and float(last.min()) > SLOW_RR_S:
-            intervals = last
-        return float(60.0 / intervals.mean())
+        last = intervals_s[-SLOW_BEATS:]
+        if len(last) == SLOW_BEATS and min(last) > SLOW_RR_S:
+            intervals_s = last
+        return 60.0 * len(intervals_s) / sum(intervals_s)
 
     def signal(self, samples_mv: Float64Array) -> None:
         """Take the next raw samples of shape (n,) in mV, for the rule on the waveform itself."""
@@ -141,10 +142,13 @@ class Rhythm:
         findings, self._findings = self._findings, []
         return findings
 
-    def _intervals_s(self, count: int) -> Float64Array:
-        beats = list(self._beats)[-count - 1 :]
-        positions = np.array([beat.position for beat in beats], dtype=np.float64)
-        return np.diff(positions) / WINDOW_RATE_HZ
+    def _intervals_s(self, count: int) -> list[float]:
+        newest = itertools.islice(reversed(self._beats), count + 1)
+        intervals_s = [
+            (later.position - earlier.position) / WINDOW_RATE_HZ
+            for later, earlier in pairwise(newest)
+        ]
+        return intervals_s[::-1]
 
     def _absence(self, decided_to: int) -> None:
         """No QRS complex up to `decided_to`."""
@@ -164,10 +168,10 @@ class Rhythm:
             ("tachy", RATE_BEATS + 1, limits.tachy_bpm, True),
             ("brady", SLOW_BEATS + 1, limits.brady_bpm, False),
         ):
-            intervals = self._intervals_s(beats - 1)
-            if len(intervals) < beats - 1:
+            intervals_s = self._intervals_s(beats - 1)
+            if len(intervals_s) < beats - 1:
                 continue
-            rate_bpm = float(60.0 / intervals.mean())
+            rate_bpm = 60.0 * (beats - 1) / sum(intervals_s)
             beyond_bpm = rate_bpm - limit_bpm if too_fast else limit_bpm - rate_bpm
             if beyond_bpm > 0.0:
                 word = "above" if too_fast else "below"
