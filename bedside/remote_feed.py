@@ -54,12 +54,8 @@ class RemoteFeed:
         self._hops: deque[Hop] = deque(maxlen=500)
         station = self._station
         self._link = Link(
-            settings.broker.host,
-            settings.broker.port,
+            settings.broker.address(),
             client_id=f"screen-{uuid.uuid4().hex[:8]}",
-            username=settings.broker.username,
-            password=settings.broker.password(),
-            ca_file=settings.broker.ca_file,
             subscriptions=(
                 station_topics.state_topic(station),
                 *(
@@ -76,13 +72,7 @@ class RemoteFeed:
     def __enter__(self) -> RemoteFeed:
         """Connect and hear the station. Raises LinkError, in one sentence, when it is not there."""
         broker = self._settings.broker
-        check(
-            broker.host,
-            broker.port,
-            username=broker.username,
-            password=broker.password(),
-            ca_file=broker.ca_file,
-        )
+        check(broker.address())
         self._link.start()
         with self._news:
             self._news.wait_for(lambda: self._listed is not None or self._fault, ANSWER_S)

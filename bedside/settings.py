@@ -23,6 +23,7 @@ from pydantic_settings import SettingsError as PydanticSettingsError
 
 from bedside.errors import SettingsError
 from bedside.limits import Limits
+from bedside.node.address import Address
 from bedside.roles import Role
 
 
@@ -47,6 +48,10 @@ class BrokerSettings(_Section):
 
     ca_file: Path | None = None
     """The certificate authority of the broker; set it to use TLS."""
+
+    def address(self) -> Address:
+        """Where to connect, and as whom. Raises SettingsError as `password` does."""
+        return Address(self.host, self.port, self.username, self.password(), self.ca_file)
 
     def password(self) -> str:
         """The password, or an empty string. Raises SettingsError when its file is unfit."""

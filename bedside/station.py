@@ -353,12 +353,8 @@ class Station:
         broker, station = self._settings.broker, self._settings.station
         topic, payload, _, _ = station_topics.state_message(station.name, up=False, beds=())
         return Link(
-            broker.host,
-            broker.port,
+            broker.address(),
             client_id=f"{station.name}-{secrets.token_hex(4)}",
-            username=broker.username,
-            password=broker.password(),
-            ca_file=broker.ca_file,
             subscriptions=self._inbox.subscriptions(),
             will=(topic, payload),
             on_message=self._inbox.receive,

@@ -32,12 +32,8 @@ class StationClient:
         self._deliveries: queue.Queue[dict[str, Any]] = queue.Queue()
         station = settings.station.name
         self._link = Link(
-            settings.broker.host,
-            settings.broker.port,
+            settings.broker.address(),
             client_id=f"operator-{uuid.uuid4().hex[:8]}",
-            username=settings.broker.username,
-            password=settings.broker.password(),
-            ca_file=settings.broker.ca_file,
             subscriptions=(
                 station_topics.state_topic(station),
                 station_topics.bed_topic(station, "+", "state"),
@@ -51,13 +47,7 @@ class StationClient:
     def __enter__(self) -> StationClient:
         """Connect. Raises LinkError when the broker is away or the station is down."""
         broker = self._settings.broker
-        check(
-            broker.host,
-            broker.port,
-            username=broker.username,
-            password=broker.password(),
-            ca_file=broker.ca_file,
-        )
+        check(broker.address())
         self._link.start()
         deadline_s = time.monotonic() + ANSWER_S
         try:

@@ -16,6 +16,7 @@ from bedside.delivery.log_transport import LogTransport
 from bedside.errors import LinkError
 from bedside.events import ActionDone, AlarmState
 from bedside.feed import BedSnapshot
+from bedside.node.address import Address
 from bedside.node.link import Link
 from bedside.remote_feed import RemoteFeed
 from bedside.roles import Role
@@ -119,8 +120,7 @@ def test_the_trace_is_sent_only_while_a_screen_asks_for_it(
 ) -> None:
     pieces = threading.Semaphore(0)
     spy = Link(
-        "127.0.0.1",
-        mosquitto.port,
+        Address("127.0.0.1", mosquitto.port),
         client_id="spy",
         subscriptions=(f"bedside/v1/station/bedside/bed/{BED}/wave",),
         on_message=lambda topic, payload: pieces.release(),
@@ -218,8 +218,7 @@ def test_a_station_of_another_version_is_refused_in_words(
 ) -> None:
     connected = threading.Event()
     newer = Link(
-        "127.0.0.1",
-        mosquitto.port,
+        Address("127.0.0.1", mosquitto.port),
         client_id="newer",
         on_state=lambda up, _: up and connected.set(),
     )

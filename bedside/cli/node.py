@@ -98,22 +98,7 @@ def tell(node: Node, order: Order, config: options.Config = None) -> None:
     """Blink its LED, restart or update it, switch its front end off between patients and on."""
     if not is_node_name(node):
         raise SettingsError(f"{node!r} is no node's name: use 1 to 32 of a-z, 0-9 and -.")
-    broker = settings_file.load(config).broker
-    password = broker.password()
-    check(
-        broker.host,
-        broker.port,
-        username=broker.username,
-        password=password,
-        ca_file=broker.ca_file,
-    )
-    connect = partial(
-        Link,
-        broker.host,
-        broker.port,
-        username=broker.username,
-        password=password,
-        ca_file=broker.ca_file,
-    )
-    tell_node(node, order, connect)
+    broker = settings_file.load(config).broker.address()
+    check(broker)
+    tell_node(node, order, partial(Link, broker))
     typer.echo(f"Node {node} was told: {order.value}.")

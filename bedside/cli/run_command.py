@@ -47,13 +47,7 @@ def run(
 
     settings = settings_file.load(config)
     if not unattended:
-        check(
-            settings.broker.host,
-            settings.broker.port,
-            username=settings.broker.username,
-            password=settings.broker.password(),
-            ca_file=settings.broker.ca_file,
-        )
+        check(settings.broker.address())
     if headless:
         options.log_to_stderr()
         printer = Printer()

@@ -76,14 +76,7 @@ def simulate(
         source, faults = played.source(), played.network
     program = find_program() if native else None
     broker = settings_file.load(config).broker
-    password = broker.password()
-    check(
-        broker.host,
-        broker.port,
-        username=broker.username,
-        password=password,
-        ca_file=broker.ca_file,
-    )
+    check(broker.address())
     virtual: VirtualNode | NativeNode
     if program is not None:
         # Python would leave the process behind.
@@ -107,7 +100,7 @@ def simulate(
             broker.port,
             speed=speed,
             username=broker.username,
-            password=password,
+            password=broker.password(),
             ca_file=broker.ca_file,
             faults=faults,
         )

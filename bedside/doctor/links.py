@@ -35,13 +35,7 @@ def broker(settings: BrokerSettings) -> list[Finding]:
     """Whether it answers and takes us, over TLS where it is not on this machine."""
     where = f"{settings.host}:{settings.port}"
     try:
-        link.check(
-            settings.host,
-            settings.port,
-            username=settings.username,
-            password=settings.password(),
-            ca_file=settings.ca_file,
-        )
+        link.check(settings.address())
     except LinkError as error:
         return [Finding(False, str(error))]
     findings = [Finding(True, f"The broker at {where} takes us.")]
@@ -87,12 +81,8 @@ def nodes(settings: BrokerSettings, listened_s: float = LISTENED_S) -> list[Find
     refused = 0
     messages: queue.Queue[tuple[float, str, bytes]] = queue.Queue()
     listening = link.Link(
-        settings.host,
-        settings.port,
+        settings.address(),
         client_id=f"doctor-{secrets.token_hex(4)}",
-        username=settings.username,
-        password=settings.password(),
-        ca_file=settings.ca_file,
         subscriptions=(wire.ecg_topic("+"),),
         on_message=lambda topic, payload: messages.put((time.monotonic(), topic, payload)),
     )

@@ -17,7 +17,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import ParamSpec
 
 import paho.mqtt.client as mqtt
@@ -26,6 +25,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from bedside.errors import LinkError
+from bedside.node.address import Address
 
 FIRST_RETRY_S = 0.25
 LONGEST_RETRY_S = 8.0
@@ -48,13 +48,9 @@ class Link:
 
     def __init__(
         self,
-        host: str,
-        port: int,
+        address: Address,
         *,
         client_id: str,
-        username: str = "",
-        password: str = "",
-        ca_file: Path | None = None,
         subscriptions: Sequence[str] = (),
         will: tuple[str, bytes] | None = None,
         keepalive_s: int = 2,
@@ -62,9 +58,8 @@ class Link:
         on_state: Callable[[bool, str], None] = lambda connected, detail: None,
         on_published: Callable[[int], None] = lambda token: None,
     ) -> None:
-        self._host, self._port = host, port
+        self._address = address
         self._client_id = client_id
-        self._username, self._password, self._ca_file = username, password, ca_file
         self._subscriptions = tuple(subscriptions)
         self._will = will
         self._keepalive_s = keepalive_s
@@ -137,18 +132,18 @@ class Link:
                 self._client = client = self._make_client(ended)
                 # paho calls this from the publishing thread; only the link's thread then writes.
                 client.on_socket_register_write = lambda *_: _wake(waker)
-                client.connect(self._host, self._port, self._keepalive_s)
+                client.connect(self._address.host, self._address.port, self._keepalive_s)
                 _serve(client, wakened)
         except (OSError, ValueError) as error:
             return str(error) or type(error).__name__
         except Exception:  # noqa: BLE001 - the link must outlive any error
             self.suppressed_exceptions += 1
-            _log.exception("the connection to %s:%d broke", self._host, self._port)
+            _log.exception("the connection to %s:%d broke", self._address.host, self._address.port)
             return "an error in this program, see the log"
         return ended[0] if ended else "the broker closed the connection"
 
     def _make_client(self, ended: list[str]) -> mqtt.Client:
-        client = _client(self._client_id, self._username, self._password, self._ca_file)
+        client = _client(self._client_id, self._address)
         if self._will is not None:
             client.will_set(self._will[0], self._will[1], qos=1, retain=True)
 
@@ -213,17 +208,16 @@ class Link:
         self._guard(self._on_state, False, detail)
 
 
-def check(
-    host: str, port: int, *, username: str = "", password: str = "", ca_file: Path | None = None
-) -> None:
+def check(address: Address) -> None:
     """Connect once and leave. Raises LinkError, in one sentence, when the broker is away."""
     try:
-        client = _client("", username, password, ca_file)
+        client = _client("", address)
     except OSError as error:
         raise LinkError(
-            f"the certificate authority {ca_file} cannot be read ({error}): "
+            f"the certificate authority {address.ca_file} cannot be read ({error}): "
             "give the path of the broker's CA certificate in PEM."
         ) from error
+    where = f"{address.host}:{address.port}"
     answer: list[ReasonCode] = []
 
     def connected(
@@ -239,30 +233,28 @@ def check(
     client.on_connect = connected
     give_up_s = time.monotonic() + CONNECT_TIMEOUT_S
     try:
-        client.connect(host, port, keepalive=10)
+        client.connect(address.host, address.port, keepalive=10)
         while not answer and time.monotonic() < give_up_s:
             if client.loop(0.1) != mqtt.MQTT_ERR_SUCCESS:
                 break
     except (OSError, ValueError) as error:
         raise LinkError(
-            f"no MQTT broker answers at {host}:{port} ({error}): start one there, "
+            f"no MQTT broker answers at {where} ({error}): start one there, "
             "or set another host and port."
         ) from error
     finally:
         client.disconnect()
     if not answer:
         raise LinkError(
-            f"what listens at {host}:{port} is not an answering MQTT broker: "
-            "check host, port and TLS."
+            f"what listens at {where} is not an answering MQTT broker: check host, port and TLS."
         )
     if answer[0].is_failure:
         raise LinkError(
-            f"the MQTT broker at {host}:{port} refuses us ({answer[0]}): "
-            "check user name and password."
+            f"the MQTT broker at {where} refuses us ({answer[0]}): check user name and password."
         )
 
 
-def _client(client_id: str, username: str, password: str, ca_file: Path | None) -> mqtt.Client:
+def _client(client_id: str, address: Address) -> mqtt.Client:
     client = mqtt.Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
@@ -271,10 +263,10 @@ def _client(client_id: str, username: str, password: str, ca_file: Path | None) 
         reconnect_on_failure=False,
     )
     client.connect_timeout = CONNECT_TIMEOUT_S
-    if username:
-        client.username_pw_set(username, password or None)
-    if ca_file is not None:
-        client.tls_set(str(ca_file), tls_version=ssl.PROTOCOL_TLS_CLIENT)
+    if address.username:
+        client.username_pw_set(address.username, address.password or None)
+    if address.ca_file is not None:
+        client.tls_set(str(address.ca_file), tls_version=ssl.PROTOCOL_TLS_CLIENT)
     return client
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bedside import __version__
 from bedside.node import wire
+from bedside.node.address import Address
 from bedside.node.link import Link
 from bedside.simulator.batcher import Cut, cut
 from bedside.simulator.faults import Faults
@@ -69,12 +70,8 @@ class VirtualNode:
         self._upcoming_first_sample = 0
         self._uplink = self._make_uplink()
         self._link = Link(
-            host,
-            port,
+            Address(host, port, username, password, ca_file),
             client_id=f"node-{name}-{self._uplink.boot_id:08x}",
-            username=username,
-            password=password,
-            ca_file=ca_file,
             subscriptions=(wire.ack_topic(name), wire.cmd_topic(name)),
             will=(wire.status_topic(name), self._status("offline")),
             on_message=lambda topic, payload: self._inbox.put(lambda: self._heard(topic, payload)),

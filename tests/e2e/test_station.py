@@ -14,6 +14,7 @@ from bedside.delivery.log_transport import LogTransport
 from bedside.errors import BedsideError
 from bedside.events import AlarmChanged, AlarmState, BedChanged, Event
 from bedside.node import wire
+from bedside.node.address import Address
 from bedside.node.link import Link
 from bedside.settings import BrokerSettings, RecordingSettings, Settings, StationSettings
 from bedside.simulator.patient import SyntheticPatient
@@ -227,8 +228,7 @@ def stranger(mosquitto: Mosquitto, folder: Path) -> Link:
         client.beds()
     connected = threading.Event()
     link = Link(
-        "127.0.0.1",
-        mosquitto.port,
+        Address("127.0.0.1", mosquitto.port),
         client_id="stranger",
         on_state=lambda up, _: up and connected.set(),
     )

@@ -17,6 +17,7 @@ import pytest
 from bedside.delivery.log_transport import LogTransport
 from bedside.events import Flags
 from bedside.node import wire
+from bedside.node.address import Address
 from bedside.node.link import Link
 from bedside.settings import BrokerSettings, RecordingSettings, Settings, StationSettings
 from bedside.simulator.source import Piece, RecordSource
@@ -70,8 +71,7 @@ class Acknowledgements:
         self.all: list[wire.Ack] = []
         self._news = threading.Condition()
         self._link = Link(
-            "127.0.0.1",
-            port,
+            Address("127.0.0.1", port),
             client_id="watcher",
             subscriptions=(wire.ack_topic(BED),),
             on_message=self._heard,
@@ -195,8 +195,7 @@ def test_batches_that_the_client_delivers_late_as_if_they_were_live_are_in_their
     source = RecordSource(BUNDLED, seconds=90)
     heard: list[tuple[float, wire.Batch]] = []
     watcher = Link(
-        "127.0.0.1",
-        mosquitto.port,
+        Address("127.0.0.1", mosquitto.port),
         client_id="watcher",
         keepalive_s=60,
         subscriptions=(wire.ecg_topic(BED),),
@@ -289,7 +288,7 @@ def test_a_reboot_by_command_begins_a_new_boot(
     ):
         first = node.wait_for("boot")["boot_id"]
         wait_for_batches(station, 40)
-        told = Link("127.0.0.1", mosquitto.port, client_id="nurse")
+        told = Link(Address("127.0.0.1", mosquitto.port), client_id="nurse")
         told.start()
         while not told.publish(wire.cmd_topic(BED), b'"reboot"', 1):
             threading.Event().wait(0.01)
@@ -310,8 +309,7 @@ def test_a_killed_node_is_said_to_be_offline_by_the_broker(
             offline.set()
 
     watcher = Link(
-        "127.0.0.1",
-        mosquitto.port,
+        Address("127.0.0.1", mosquitto.port),
         client_id="watcher",
         subscriptions=(wire.status_topic(BED),),
         on_message=status,

@@ -18,6 +18,7 @@ import pytest
 from bedside.errors import BedsideError
 from bedside.events import Flags
 from bedside.node import wire
+from bedside.node.address import Address
 from bedside.node.link import Link
 from bedside.simulator import native_node
 from bedside.simulator.patient import SyntheticPatient
@@ -34,8 +35,7 @@ class Broker:
         self.told: dict[str, dict[str, Any]] = {}
         self._news = threading.Condition()
         self._link = Link(
-            "127.0.0.1",
-            port,
+            Address("127.0.0.1", port),
             client_id="listener",
             subscriptions=("bedside/v1/bed-1/#",),
             on_message=self._heard,

@@ -9,6 +9,7 @@ import socket
 import pytest
 
 from bedside.errors import LinkError
+from bedside.node.address import Address
 from bedside.node.broker import DemoBroker
 from bedside.node.link import Link, check
 from tests.mosquitto import Mosquitto
@@ -24,8 +25,7 @@ class Watched:
         self.states: queue.Queue[tuple[bool, str]] = queue.Queue()
         self.published: queue.Queue[int] = queue.Queue()
         self.link = Link(
-            "127.0.0.1",
-            port,
+            Address("127.0.0.1", port),
             client_id=name,
             subscriptions=("bedside/v1/+/ecg", "bedside/v1/+/status"),
             **{"on_message": lambda *message: self.messages.put(message)} | settings,
@@ -128,14 +128,14 @@ def test_a_client_that_vanishes_is_announced_by_its_last_will(mosquitto: Mosquit
 
 
 def test_a_broker_that_answers_passes_the_check(mosquitto: Mosquitto) -> None:
-    check("127.0.0.1", mosquitto.port)
+    check(Address("127.0.0.1", mosquitto.port))
 
 
 def test_an_absent_broker_fails_the_check_in_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(LinkError, match=f"no MQTT broker answers at 127.0.0.1:{port}") as caught:
-        check("127.0.0.1", port)
+        check(Address("127.0.0.1", port))
     assert str(caught.value).endswith(".")
 
 
@@ -145,19 +145,19 @@ def test_something_else_that_listens_fails_the_check(monkeypatch: pytest.MonkeyP
         socket.create_server(("127.0.0.1", 0)) as silent,
         pytest.raises(LinkError, match="not an answering MQTT broker"),
     ):
-        check("127.0.0.1", silent.getsockname()[1])
+        check(Address("127.0.0.1", silent.getsockname()[1]))
 
 
 def test_a_missing_certificate_authority_fails_the_check(mosquitto: Mosquitto, tmp_path) -> None:
     with pytest.raises(LinkError, match=r"certificate authority .* cannot be read"):
-        check("127.0.0.1", mosquitto.port, ca_file=tmp_path / "absent.pem")
+        check(Address("127.0.0.1", mosquitto.port, ca_file=tmp_path / "absent.pem"))
 
 
 def test_the_demo_broker_frees_its_port() -> None:
     with DemoBroker() as broker:
-        check("127.0.0.1", broker.port)
+        check(Address("127.0.0.1", broker.port))
     with pytest.raises(LinkError):
-        check("127.0.0.1", broker.port)
+        check(Address("127.0.0.1", broker.port))
 
 
 def test_two_demo_brokers_do_not_meet() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from bedside.errors import LinkError
 from bedside.node import orders, wire
+from bedside.node.address import Address
 from bedside.node.link import Link
 from bedside.node.orders import Order, tell
 from bedside.simulator.patient import SyntheticPatient
@@ -23,7 +24,7 @@ def virtual_node(mosquitto: Mosquitto) -> VirtualNode:
 
 
 def test_a_node_that_is_told_to_reboot_starts_a_new_boot(mosquitto: Mosquitto) -> None:
-    connect = partial(Link, "127.0.0.1", mosquitto.port)
+    connect = partial(Link, Address("127.0.0.1", mosquitto.port))
     boots: list[int] = []
     changed = threading.Event()
 
@@ -43,7 +44,7 @@ def test_a_node_that_is_told_to_reboot_starts_a_new_boot(mosquitto: Mosquitto) -
 
 
 def test_a_node_that_has_left_is_not_told(mosquitto: Mosquitto) -> None:
-    connect = partial(Link, "127.0.0.1", mosquitto.port)
+    connect = partial(Link, Address("127.0.0.1", mosquitto.port))
     with virtual_node(mosquitto):
         tell("icu-1", Order.IDENTIFY, connect)
     with pytest.raises(LinkError, match="offline"):
@@ -55,14 +56,14 @@ def test_a_node_that_never_spoke_is_not_told(
 ) -> None:
     monkeypatch.setattr(orders, "ANSWER_S", 0.5)
     with pytest.raises(LinkError, match="icu-9"):
-        tell("icu-9", Order.IDENTIFY, partial(Link, "127.0.0.1", mosquitto.port))
+        tell("icu-9", Order.IDENTIFY, partial(Link, Address("127.0.0.1", mosquitto.port)))
 
 
 @pytest.mark.parametrize("status", [b"", b"not json", b"[]", b'{"state": "offline"}'])
 def test_a_status_that_says_nothing_is_taken_for_offline(
     mosquitto: Mosquitto, status: bytes
 ) -> None:
-    connect = partial(Link, "127.0.0.1", mosquitto.port)
+    connect = partial(Link, Address("127.0.0.1", mosquitto.port))
     odd = connect(client_id="odd")
     odd.start()
     while not odd.publish(wire.status_topic("icu-1"), status or b" ", 1, True):

@@ -11,6 +11,7 @@ import pytest
 
 from bedside.events import Batch
 from bedside.node import wire
+from bedside.node.address import Address
 from bedside.node.broker import DemoBroker
 from bedside.node.link import Link
 from bedside.node.stream import ArrivalKind, Stream
@@ -33,8 +34,7 @@ class Bedside:
         self.changed = threading.Condition()
         self._up = threading.Event()
         self._link = Link(
-            "127.0.0.1",
-            port,
+            Address("127.0.0.1", port),
             client_id="bedside",
             subscriptions=(wire.ecg_topic("+"), wire.status_topic("+"), wire.meta_topic("+")),
             on_message=self._received,
