@@ -25,6 +25,7 @@ from training import (
     metrics,
     original,
     recipe,
+    signal_report,
     validate,
 )
 from training.export import disagreement, example_inputs, export
@@ -109,7 +110,12 @@ def run_validate(options: argparse.Namespace) -> None:
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
-    """Measure the shipped model, and those of other seeds, on the test records."""
+    """Measure on the test records: the model, also of other seeds, or the signal chain."""
+    if options.what == "signal":
+        report = signal_report.measure(with_peers=not options.without_peers)
+        signal_report.write(report)
+        print(signal_report.table(report), signal_report.peers_table(report), sep="\n\n")
+        return
     folder = datasets.data_folder()
     parts, healthy = evaluate.test_parts(folder), evaluate.healthy_parts(folder)
     autoencoder = Autoencoder.load()
@@ -185,6 +191,8 @@ def main() -> int:
             made.add_argument("--seed", type=int)
             made.add_argument("--out", type=Path, default=MODEL / "autoencoder.onnx")
     evaluating = command("evaluate", run_evaluate)
+    evaluating.add_argument("what", choices=("model", "signal"), nargs="?", default="model")
+    evaluating.add_argument("--without-peers", action="store_true", help="signal: ours alone")
     evaluating.add_argument("--seeds", type=Path, nargs="*", default=[], metavar="MODEL")
     command("ablate", run_ablate)
     command("demo", run_demo)

@@ -1,18 +1,16 @@
-"""The signal chain scored as the field scores it: `python -m training.signal`.
+"""How the field scores beats and lethal alarms, and the monitor's own answers to be scored.
 
 QRS complexes follow EC57 (150 ms, first five minutes out, flutter excluded); ectopic beats are
-counted on DS2 after five minutes, where F and Q are neither true nor false; lethal alarms on the
-measuring halves of vfdb and cudb, false ones on nsrdb and mitdb. No number here chooses anything.
+counted after five minutes, where F and Q are neither true nor false; an alarm counts for an episode
+that lasts at least as long as the condition's limit.
 """
 
 from __future__ import annotations
 
 import csv
-import json
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +19,19 @@ import wfdb
 from numpy.typing import NDArray
 from wfdb.processing import compare_annotations
 
-from bedside.ecg.chain import SignalChain
-from bedside.limits import Limits
-from training.datasets import AAMI, DS2, NSRDB_MEASURE, data_folder
+from bedside.analysis import analyze
+from bedside.anomaly.autoencoder import Autoencoder
+from bedside.events import AlarmState
+from training.datasets import AAMI
 
 Floats = NDArray[np.float64]
 
-REPORT = Path(__file__).parents[1] / "model" / "signal_report.json"
 SKIPPED_S = 300.0
 WINDOW_S = 0.15
-BATCH_S = 0.2
-LONG_BATCH_S = 2.0
-"""For beats alone: the same ones, sooner."""
 LETHAL = frozenset({"vf", "vt", "asystole"})
 NEAR_S = 10.0
 """A lethal alarm that begins this near to an episode is not a false one."""
 
-NOISE = {"12": 12, "06": 6, "00": 0, "_6": -6}
 VFDB = ("428", "430", "602", "607", "609", "611", "612", "615")
 CUDB = tuple(f"cu{number}" for number in range(19, 36, 2))
 RHYTHMS = {"(VF": "vf", "(VFIB": "vf", "(VFL": "vf", "(VT": "vt", "(ASYS": "asystole"}
@@ -45,24 +39,16 @@ RHYTHMS = {"(VF": "vf", "(VFIB": "vf", "(VFL": "vf", "(VT": "vt", "(ASYS": "asys
 
 @dataclass(eq=False)
 class Run:
-    """What the chain made of a record: beats at the source's samples, alarms in seconds."""
+    """What the monitor made of a record: beats at the source's samples, alarms in seconds."""
 
     rate_hz: float
     seconds: float
     samples: list[int] = field(default_factory=list)
     classes: list[str] = field(default_factory=list)
-    began: list[tuple[float, str]] = field(default_factory=list)
-    """When a lethal condition was first said to be present, and which."""
-    ended: list[tuple[float, str]] = field(default_factory=list)
-    batch_us: list[float] = field(default_factory=list)
-
-    def active(self) -> list[tuple[float, float]]:
-        """Stretches with a lethal alarm, each from its alarm to its end."""
-        spans = []
-        for start_s, code in self.began:
-            ends = [at_s for at_s, ended in self.ended if ended == code and at_s >= start_s]
-            spans.append((start_s, min(ends, default=self.seconds)))
-        return spans
+    rates_bpm: list[float | None] = field(default_factory=list)
+    """The displayed heart rate at each beat."""
+    alarms: list[tuple[float, float, str]] = field(default_factory=list)
+    """Lethal alarms: from when they sounded to their end, and which."""
 
 
 @dataclass
@@ -92,31 +78,29 @@ class Count:
         }
 
 
-def run(path: Path, batch_s: float = BATCH_S) -> Run:
-    """Send a record's first channel through the live chain; beats do not depend on `batch_s`."""
-    record = wfdb.rdrecord(str(path), channels=[0])
-    signal_mv = np.nan_to_num(record.p_signal[:, 0])
-    rate_hz = float(record.fs)
-    chain = SignalChain(Limits())
-    chain.restart(0, 0, rate_hz)
-    made = Run(rate_hz, len(signal_mv) / rate_hz)
-    step = round(batch_s * rate_hz)
-    for first in range(0, len(signal_mv), step):
-        started = time.perf_counter()
-        output = chain.process(signal_mv[first : first + step])
-        made.batch_us.append(1e6 * (time.perf_counter() - started))
-        now_s = min(first + step, len(signal_mv)) / rate_hz
-        _note(made, output.beats, output.findings, now_s)
-    _note(made, chain.flush(), [], made.seconds)
+def run(path: Path) -> Run:
+    """What `bedside analyze` finds in the record's first channel."""
+    found = analyze(path, autoencoder=_autoencoder())
+    made = Run(found.rate_hz, found.duration_s)
+    for beat, _ in found.beats:
+        made.samples.append(beat.sample)
+        made.classes.append(beat.beat_class.value)
+        made.rates_bpm.append(beat.heart_rate_bpm)
+    lethal_ones = [one for one in found.transitions if one.code in LETHAL]
+    for one in lethal_ones:
+        if one.state is AlarmState.ACTIVE and one.active_us == one.at_us:
+            ends_s = [
+                later.ended_us / 1e6
+                for later in lethal_ones
+                if later.instance_id == one.instance_id and later.ended_us is not None
+            ]
+            made.alarms.append((one.at_us / 1e6, min(ends_s, default=made.seconds), one.code))
     return made
 
 
-def _note(made: Run, beats: list[Any], findings: list[Any], now_s: float) -> None:
-    made.samples += [beat.sample for beat in beats]
-    made.classes += [beat.beat_class.value for beat in beats]
-    for finding in findings:
-        if finding.code in LETHAL:
-            (made.began if finding.present else made.ended).append((now_s, finding.code))
+@lru_cache(maxsize=1)
+def _autoencoder() -> Autoencoder:
+    return Autoencoder.load()
 
 
 def reference(path: Path) -> tuple[Floats, list[str], list[tuple[int, int]]]:
@@ -217,21 +201,19 @@ def lethal(folder: Path) -> dict[str, Any]:
     limits = {"vf": (4.0, 8.0), "vt": (2.4, 8.0), "asystole": (4.0, 5.0)}
     delays: dict[str, list[float | None]] = {code: [] for code in limits}
     false, hours, per_record = 0, 0.0, {}
-    batches: list[float] = []
     for path in [folder / "vfdb" / n for n in VFDB] + [folder / "cudb" / n for n in CUDB]:
         made = run(path)
-        batches += made.batch_us
         truth = _joined(episodes(path, made.seconds, made.rate_hz))
         missed = []
         for start, end, code in truth:
             if end - start < limits[code][0]:
                 continue
-            spans = [(b, e) for b, e in made.active() if e >= start and b <= end + 1.0]
+            spans = [(b, e) for b, e, _ in made.alarms if e >= start and b <= end + 1.0]
             delay = min((max(0.0, b - start) for b, _ in spans), default=None)
             delays[code].append(delay)
             if delay is None or delay > limits[code][1]:
                 missed.append((round(start, 1), round(end, 1), code, delay))
-        wrong = _false(made, truth)
+        wrong = false_alarms(made, truth)
         false, hours = false + len(wrong), hours + made.seconds / 3600.0
         per_record[path.name] = {"late_or_missed": missed, "false": wrong}
     table = {
@@ -249,10 +231,6 @@ def lethal(folder: Path) -> dict[str, Any]:
         for code, found in delays.items()
     }
     return {
-        "batch_us": {
-            "median": round(float(np.median(batches)), 1),
-            "p99": round(float(np.percentile(batches, 99)), 1),
-        },
         "conditions": table,
         "false": false,
         "hours": round(hours, 2),
@@ -274,61 +252,10 @@ def _joined(truth: list[tuple[float, float, str]]) -> list[tuple[float, float, s
     return sorted(joined)
 
 
-def _false(made: Run, truth: list[tuple[float, float, str]]) -> list[tuple[float, str]]:
+def false_alarms(made: Run, truth: list[tuple[float, float, str]]) -> list[tuple[float, str]]:
+    """The lethal alarms that belong to no episode."""
     return [
         (round(at_s, 1), code)
-        for at_s, code in made.began
+        for at_s, _, code in made.alarms
         if not any(start - 1.0 <= at_s <= end + NEAR_S for start, end, _ in truth)
     ]
-
-
-def main() -> int:
-    """Measure, print the tables, write the report."""
-    folder = data_folder()
-    names = sorted(path.stem for path in (folder / "mitdb").glob("*.hea"))
-    gross, with_flutter, records, false = Count(), Count(), {}, {}
-    ectopic = {"V": Count(), "S": Count()}
-    for name in names:
-        path = folder / "mitdb" / name
-        made = run(path, LONG_BATCH_S)
-        count = qrs_count(made, path)
-        gross.add(count)
-        with_flutter.add(qrs_count(made, path, exclude_flutter=False))
-        records[name] = count.report()
-        wrong = _false(made, episodes(path, made.seconds, made.rate_hz))
-        if wrong:
-            false[name] = wrong
-        if name in DS2:
-            for code, part in ectopic_counts(made, path).items():
-                ectopic[code].add(part)
-        print(name, records[name], wrong, flush=True)
-    noise = {}
-    for suffix, snr_db in NOISE.items():
-        total = Count()
-        for name in ("118", "119"):
-            path = folder / "nstdb" / f"{name}e{suffix}"
-            total.add(qrs_count(run(path, LONG_BATCH_S), path))
-        noise[str(snr_db)] = total.report()
-    healthy = {name: run(folder / "nsrdb" / name, LONG_BATCH_S) for name in NSRDB_MEASURE}
-    report = {
-        "command": "python -m training.signal",
-        "qrs_mitdb": {
-            "gross": gross.report(),
-            "with_flutter": with_flutter.report(),
-            "records": records,
-        },
-        "qrs_nstdb": noise,
-        "veb_ds2": ectopic["V"].report(),
-        "sveb_ds2": ectopic["S"].report(),
-        "lethal": lethal(folder),
-        "false_lethal_mitdb": false,
-        "false_lethal_nsrdb": {name: made.began for name, made in healthy.items() if made.began},
-    }
-    REPORT.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps({key: value for key, value in report.items() if key != "qrs_mitdb"}, indent=1))
-    print(gross.report())
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,6 +8,7 @@ import numpy as np
 
 from bedside.ecg.beats import BeatClassifier
 from bedside.ecg.filters import BandPass
+from bedside.ecg.mains import MainsNotch
 from bedside.ecg.quality import QualitySecond, SignalQuality
 from bedside.ecg.resampling import Resampler
 from bedside.ecg.rhythm import Finding, Rhythm
@@ -70,6 +71,7 @@ class SignalChain:
     def __init__(self, limits: Limits) -> None:
         """Begin at position 0 with nothing heard."""
         self.rhythm = Rhythm(limits)
+        self._notch = MainsNotch()
         self._filter = BandPass()
         self._detector = RPeakDetector()
         self._quality = SignalQuality()
@@ -86,6 +88,7 @@ class SignalChain:
         resampled = abs(rate_hz / WINDOW_RATE_HZ - 1.0) > RATE_TOLERANCE
         self._resampler = Resampler(rate_hz) if resampled else None
         self.rate_hz = WINDOW_RATE_HZ if resampled else rate_hz
+        self._notch.reset()
         self._filter.reset()
         self._detector.reset()
         self._quality.reset()
@@ -111,7 +114,7 @@ class SignalChain:
         """Take the stretch's next samples, shape (n,), in mV at the source's rate."""
         if self._resampler is not None:
             samples_mv = self._resampler.process(samples_mv)
-        filtered = self._filter.process(samples_mv)
+        filtered = self._filter.process(self._notch.process(samples_mv))
         output = ChainOutput(self.position, filtered)
         self.position += len(samples_mv)
         self._recent = np.concatenate((self._recent, filtered))[-_KEPT - len(filtered) :]

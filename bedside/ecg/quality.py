@@ -13,6 +13,7 @@ from statistics import median
 import numpy as np
 from scipy import signal
 
+from bedside.ecg.mains import hum
 from bedside.events import WINDOW_RATE_HZ, Float64Array
 
 ARTEFACT_BELOW = 0.5
@@ -22,12 +23,14 @@ _SECOND = int(WINDOW_RATE_HZ)
 _FLAT_MV = 0.03
 _RAIL_SHARE = 0.2
 _RAIL_MV = 1.0
-_MAINS_HZ = (50, 60)
 _SMALLEST_NOISE_MV = 0.02
 _NOISE_SHARE = 0.05
 """Of the swing of the second: the usual size of what lies above 25 Hz, half bad."""
 
 _MAINS_SHARE = 0.25
+_OPEN_INPUT_MV = 3.0
+"""Hum beyond this, and beyond twice this patient's ECG, comes from a lead that hangs in the air."""
+
 _MOTION_TIMES = 4.0
 _SMALLEST_MOTION_MV = 1.5
 _LARGEST_MV = 20.0
@@ -36,7 +39,6 @@ _FEWEST_SECONDS = 5
 
 _FAST: tuple[Float64Array, Float64Array] = signal.butter(2, 25.0, "highpass", fs=WINDOW_RATE_HZ)
 _STEADY_STATE: Float64Array = signal.lfilter_zi(*_FAST)
-_TAPER = np.hanning(_SECOND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class QualitySecond:
     """The verdict on one second of signal.
 
     `position` is its first sample (250 Hz, since the reset); `index` runs from 0 (unusable) to 1;
-    `reason` is empty or one of flat, saturated, mains, motion, noise. Only the last four are
+    `reason` is empty or one of flat, saturated, mains, motion, no contact, noise. All but flat are
     evidence of artefact: a flat line with both electrodes on may be an arrest.
     """
 
@@ -96,28 +98,18 @@ class SignalQuality:
         if swing_mv > _RAIL_MV and at_rail > _RAIL_SHARE * _SECOND:
             return 0.0, "saturated"
         usual_mv = median(self._swings_mv) if len(self._swings_mv) >= _FEWEST_SECONDS else 0.0
+        hum_mv, _ = hum(second_mv)
+        if hum_mv > _OPEN_INPUT_MV and hum_mv > 2.0 * usual_mv:
+            return 0.0, "no contact"
         self._swings_mv = [*self._swings_mv[-_USUAL_SECONDS + 1 :], swing_mv]
         beyond_mv = max(_SMALLEST_MOTION_MV, _MOTION_TIMES * usual_mv)
         if swing_mv > _LARGEST_MV or (usual_mv > 0.0 and swing_mv > beyond_mv):
             return 0.2, "motion"
         # A second may fall between two beats: the usual swing tells how tall they are.
         swing_mv = max(swing_mv, usual_mv)
-        hum_mv = _hum_mv(second_mv)
         if hum_mv > _SMALLEST_NOISE_MV and hum_mv > 0.5 * _MAINS_SHARE * swing_mv:
             return max(0.0, 1.0 - 0.5 * hum_mv / (_MAINS_SHARE * swing_mv)), "mains"
         noise_mv = median(np.abs(fast_mv).tolist())
         if noise_mv > _SMALLEST_NOISE_MV and noise_mv > 0.5 * _NOISE_SHARE * swing_mv:
             return max(0.0, 1.0 - 0.5 * noise_mv / (_NOISE_SHARE * swing_mv)), "noise"
         return 1.0, ""
-
-
-def _hum_mv(second_mv: Float64Array) -> float:
-    """The peak-to-peak size of the mains' hum in one second."""
-    spectrum = np.fft.rfft((second_mv - second_mv.sum() / _SECOND) * _TAPER)
-    lines_mv = (np.abs(spectrum[: _MAINS_HZ[-1] + 7]) / (0.25 * _SECOND)).tolist()
-    sizes_mv = []
-    for at in _MAINS_HZ:
-        line_mv = max(lines_mv[at - 1 : at + 2])
-        beside_mv = median(lines_mv[at - 6 : at - 2] + lines_mv[at + 3 : at + 7])
-        sizes_mv.append(line_mv if line_mv > 4.0 * beside_mv else 0.0)
-    return max(sizes_mv)

@@ -2,7 +2,7 @@
 
 `python -m tests.alarms.time_to_alarm` runs every condition at normal, half and double amplitude,
 clean and noisy, and writes `time_to_alarm.md` beside this file. The signal is synthetic; the real
-episodes of vfdb, cudb and mitdb are measured by `python -m training.signal`.
+episodes of vfdb, cudb and mitdb are measured by `python -m training evaluate signal`.
 """
 
 from __future__ import annotations

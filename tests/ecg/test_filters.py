@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bedside.ecg.filters import BandPass
-from tests.ecg.heartbeats import heart, steady
+from tests.ecg.heartbeats import RATE, heart, pieces, steady
 
 
 def gain(hz: float) -> float:
@@ -45,3 +45,27 @@ def test_any_split_gives_the_same_bits(cuts: list[int]) -> None:
     parted = BandPass()
     joined = np.concatenate([parted.process(piece) for piece in np.split(x, sorted(cuts))])
     assert np.array_equal(BandPass().process(x), joined)
+
+
+def test_a_baseline_that_jumps_far_is_back_within_half_a_second() -> None:
+    x = heart(steady(72, 20), 20)
+    x[10 * RATE :] += 30.0
+    after = BandPass().process(x)[round(10.3 * RATE) :]
+    assert np.abs(after).max() < 2.0
+
+
+def test_a_tall_heart_is_no_jump_of_the_baseline() -> None:
+    x = heart(steady(72, 20), 20, amplitude_mv=12.0)
+    straight = BandPass()
+    expected = straight._filter(x)
+    assert np.array_equal(BandPass().process(x), expected)
+
+
+@settings(max_examples=10, deadline=None)
+@given(sizes=st.lists(st.integers(1, 300), min_size=1, max_size=5))
+def test_any_split_restores_the_same_baseline(sizes: list[int]) -> None:
+    x = heart(steady(72, 6), 6)
+    x[2 * RATE : 4 * RATE] += 40.0
+    band = BandPass()
+    parted = np.concatenate([band.process(piece) for piece in pieces(x, sizes)])
+    assert np.array_equal(parted, BandPass().process(x))

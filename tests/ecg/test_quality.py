@@ -69,3 +69,9 @@ def test_any_split_gives_the_same_seconds(sizes: list[int]) -> None:
     x = clean() + np.random.default_rng(1).normal(0.0, 0.1, len(T))
     quality = SignalQuality()
     assert [s for piece in pieces(x, sizes) for s in quality.process(piece)] == seconds(x)
+
+
+def test_a_lead_that_hangs_in_the_air_has_no_contact() -> None:
+    x = clean()
+    x[10 * RATE :] = 4.0 * np.sin(2.0 * np.pi * 50.0 * T[10 * RATE :])
+    assert {second.reason for second in seconds(x)[10:]} == {"no contact"}
