@@ -45,6 +45,11 @@ class Mosquitto:
             except OSError:
                 assert time.monotonic() < give_up_s, "Mosquitto did not start"
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def freeze(self) -> None:
         """As a link that takes everything and answers nothing."""
         self._signal(signal.SIGSTOP)

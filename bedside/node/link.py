@@ -143,7 +143,7 @@ class Link:
         return ended[0] if ended else "the broker closed the connection"
 
     def _make_client(self, ended: list[str]) -> mqtt.Client:
-        client = _client(self._client_id, self._address)
+        client = new_client(self._client_id, self._address)
         if self._will is not None:
             client.will_set(self._will[0], self._will[1], qos=1, retain=True)
 
@@ -211,7 +211,7 @@ class Link:
 def check(address: Address) -> None:
     """Connect once and leave. Raises LinkError, in one sentence, when the broker is away."""
     try:
-        client = _client("", address)
+        client = new_client("", address)
     except OSError as error:
         raise LinkError(
             f"the certificate authority {address.ca_file} cannot be read ({error}): "
@@ -254,7 +254,8 @@ def check(address: Address) -> None:
         )
 
 
-def _client(client_id: str, address: Address) -> mqtt.Client:
+def new_client(client_id: str, address: Address) -> mqtt.Client:
+    """A client for one connection, not connected yet. Raises OSError for an unreadable CA file."""
     client = mqtt.Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,

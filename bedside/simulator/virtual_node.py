@@ -73,7 +73,7 @@ class VirtualNode:
             Address(host, port, username, password, ca_file),
             client_id=f"node-{name}-{self._uplink.boot_id:08x}",
             subscriptions=(wire.ack_topic(name), wire.cmd_topic(name)),
-            will=(wire.status_topic(name), self._status("offline")),
+            will=(wire.status_topic(name), status_payload(self._uplink, "offline")),
             on_message=lambda topic, payload: self._inbox.put(lambda: self._heard(topic, payload)),
             on_state=lambda up, detail: self._inbox.put(lambda: self._link_changed(up, detail)),
             on_published=lambda token: self._inbox.put(lambda: self._uplink.published(token)),
@@ -113,7 +113,7 @@ class VirtualNode:
         self._inbox.put(lambda: None)
         if self._thread.is_alive():
             self._thread.join(timeout=5.0)
-        self._link.publish(wire.status_topic(self.name), self._status("offline"), 1, True)
+        self._say("offline")
         self._link.stop()
 
     def reboot(self) -> None:
@@ -160,7 +160,7 @@ class VirtualNode:
                 upcoming = self._next_cut(cuts)
             self._send(now_s)
             if now_s >= next_status_s:
-                self._say_status()
+                self._say("online")
                 next_status_s = now_s + STATUS_EVERY_S
             with self._settled:
                 self._settled.notify_all()
@@ -209,41 +209,47 @@ class VirtualNode:
         if not connected:
             self._uplink.disconnected()
             return
-        self._link.publish(wire.meta_topic(self.name), self._meta(), 1, True)
-        self._say_status()
+        meta = meta_payload(self._source.rate_mhz, self._source.nv_per_lsb)
+        self._link.publish(wire.meta_topic(self.name), meta, 1, True)
+        self._say("online")
 
     def _reboot(self) -> None:
         self._uplink = self._make_uplink()
         self._boot_first_sample = self._upcoming_first_sample
-        self._say_status()
+        self._say("online")
 
-    def _say_status(self) -> None:
-        self._link.publish(wire.status_topic(self.name), self._status("online"), 1, True)
+    def _say(self, state: str) -> None:
+        payload = status_payload(self._uplink, state)
+        self._link.publish(wire.status_topic(self.name), payload, 1, True)
 
-    def _status(self, state: str) -> bytes:
-        return json.dumps(
-            {
-                "state": state,
-                "boot_id": self._uplink.boot_id,
-                "free_heap": None,
-                "backlog_s": round(self._uplink.backlog_s(time.monotonic()), 1),
-                "dropped": self._uplink.dropped,
-                "expired": 0,
-                "missed_ticks": None,
-                "rssi": None,
-            }
-        ).encode()
 
-    def _meta(self) -> bytes:
-        return json.dumps(
-            {
-                "device": "virtual node",
-                "firmware": __version__,
-                "rate_hz": self._source.rate_mhz / 1000,
-                "units": "mV",
-                "nv_per_lsb": self._source.nv_per_lsb,
-                "filter_hz": None,
-                "lead": None,
-                "wire": wire.VERSION,
-            }
-        ).encode()
+def status_payload(uplink: Uplink, state: str) -> bytes:
+    """What a virtual node says of itself: `online`, or `offline` as its last will."""
+    return json.dumps(
+        {
+            "state": state,
+            "boot_id": uplink.boot_id,
+            "free_heap": None,
+            "backlog_s": round(uplink.backlog_s(time.monotonic()), 1),
+            "dropped": uplink.dropped,
+            "expired": 0,
+            "missed_ticks": None,
+            "rssi": None,
+        }
+    ).encode()
+
+
+def meta_payload(rate_mhz: int, nv_per_lsb: int) -> bytes:
+    """What a virtual node is."""
+    return json.dumps(
+        {
+            "device": "virtual node",
+            "firmware": __version__,
+            "rate_hz": rate_mhz / 1000,
+            "units": "mV",
+            "nv_per_lsb": nv_per_lsb,
+            "filter_hz": None,
+            "lead": None,
+            "wire": wire.VERSION,
+        }
+    ).encode()
