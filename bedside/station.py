@@ -166,6 +166,7 @@ class Station:
         self._sounder = sounder
         self._on_event = on_event
         self._behind_s = 0.0
+        self._scores_behind_s = 0.0
         self._clerk = Clerk(self._alarm_log, failed=lambda error: self._unwell("disk", error))
         self._make_workers()
         self.ward = Ward(
@@ -194,6 +195,7 @@ class Station:
             at_us=self._at_us,
             speed=speed,
             behind_s=lambda: self._behind_s if self._analysis.waiting else 0.0,
+            scores_behind_s=lambda: self._scores_behind_s if self._scorer.waiting else 0.0,
         )
         self._inbox = Inbox(
             settings,
@@ -449,7 +451,9 @@ class Station:
         if self._autoencoder is None:
             raise ModelError(self._model_fault)
         scores = tuple(self._autoencoder.score(request.beats, request.baseline))
-        self._analysis.put(_Taken(bed, Scores(self.now_us(), scores, request.purpose)))
+        now_us = self.now_us()
+        self._scores_behind_s = (now_us - request.at_us) / self._speed / 1e6
+        self._analysis.put(_Taken(bed, Scores(now_us, scores, request.purpose)))
         self._well("model", True)
 
     def _store(self, item: Batch | BeatNote | StripNote | _Kept) -> None:
