@@ -32,6 +32,9 @@ from bedside.wave_ring import drawn_samples
 WANTED_S = 10.0
 """A screen that wants the trace says so again within this time."""
 
+STATE_EVERY_S = 1.0
+"""A bed that is as it was says so this often; a screen calls it silent after three times that."""
+
 REMEMBERED_EVENTS = 500
 MOST_BEATS = 8
 
@@ -53,6 +56,8 @@ class Broadcast:
         self._events: deque[dict[str, Any]] = deque(maxlen=REMEMBERED_EVENTS)
         self._number = 0
         self._wanted_until_us = 0
+        self._said: dict[str, Any] = {}
+        self._said_us = 0
         self._beats: deque[LastBeat] = deque(maxlen=MOST_BEATS)
 
     def heard(self, event: Event, at_us: int, wall_us: int) -> None:
@@ -71,10 +76,14 @@ class Broadcast:
             self._event(event, wall_us)
 
     def state(self, at_us: int, wall_us: int) -> None:
-        """The bed as it is now."""
+        """The bed as it is now, unless it was said within the last second and is the same."""
         content = station_topics.bed_json(self._picture.snapshot(at_us, wall_us), self._run)
+        same = content | {"wall_us": 0, "age_s": 0}
+        if same == self._said and 0 <= wall_us - self._said_us < STATE_EVERY_S * 1e6:
+            return
         topic = station_topics.bed_topic(self._station, self._bed, "state")
-        self._publish(topic, json.dumps(content).encode(), 1, True)
+        if self._publish(topic, json.dumps(content).encode(), 1, True):
+            self._said, self._said_us = same, wall_us
 
     def want(self, wall_us: int) -> None:
         """A screen wants the trace, for 10 s."""

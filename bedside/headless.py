@@ -11,6 +11,7 @@ from bedside.events import Event
 from bedside.worker import Worker
 
 WAITING_LINES = 5000
+MOST_AT_ONCE = 1000
 
 
 class Printer:
@@ -24,7 +25,7 @@ class Printer:
         """Print to `out`."""
         self._out = out
         self._unread = 0
-        self._lines = Worker[str]("printer", self._print, capacity=WAITING_LINES)
+        self._lines = Worker[str]("printer", self._print, capacity=WAITING_LINES, together_s=0.05)
         self._lines.start()
 
     @property
@@ -44,7 +45,8 @@ class Printer:
         self._lines.stop()
 
     def _print(self, line: str) -> None:
+        lines = [line, *self._lines.more(MOST_AT_ONCE)]
         try:
-            print(line, file=self._out, flush=True)
+            print(*lines, sep="\n", file=self._out, flush=True)
         except (OSError, ValueError):
-            self._unread += 1  # whoever read has left
+            self._unread += len(lines)  # whoever read has left

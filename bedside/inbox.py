@@ -18,6 +18,9 @@ from bedside.node import wire
 from bedside.roles import role_needed
 from bedside.settings import Settings
 
+SAID_EVERY_S = 10.0
+"""An overload is a line in the log this often, not one for each batch; it is counted and alarms."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -56,11 +59,15 @@ class Inbox:
         self._publish = publish
         self._refused = refused
         self._now_us = now_us
+        self._said_s = float("-inf")
+
+    def streams(self) -> tuple[str, ...]:
+        """The topics of batches; what does not come is asked for by the acknowledgement."""
+        return (wire.ecg_topic("+"),)
 
     def subscriptions(self) -> tuple[str, ...]:
-        """The topics to listen to."""
-        station = self._settings.station.name
-        return wire.ecg_topic("+"), station_topics.action_topic(station, "+", "+")
+        """The other topics to listen to."""
+        return (station_topics.action_topic(self._settings.station.name, "+", "+"),)
 
     def receive(self, topic: str, payload: bytes) -> None:
         """Take one message."""
@@ -78,7 +85,8 @@ class Inbox:
             self._refused[error.reason] += 1
             _log.warning("a batch of node %s is refused: %s", node[0], error)
             return
-        if not self._hear(batch, received_s):
+        if not self._hear(batch, received_s) and received_s - self._said_s > SAID_EVERY_S:
+            self._said_s = received_s
             _log.error("analysis cannot keep up: a batch of node %s waits at the node", node[0])
 
     def _asked(self, bed: str, user: str, payload: bytes) -> None:

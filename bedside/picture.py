@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bedside.alarms.conditions import named
+from bedside.alarms.conditions import CONDITIONS
 from bedside.events import (
     AlarmChanged,
     AlarmState,
@@ -186,7 +186,7 @@ class Picture:
                     self._write(
                         wall_us,
                         instance.mark,
-                        named(instance.code, instance.text),
+                        instance.text or CONDITIONS[instance.code].title,
                         instance.state.value,
                         instance.instance_id,
                     )

@@ -40,9 +40,7 @@ from bedside.events import (
     Scores,
     Sound,
 )
-from bedside.feed import Recording
 from bedside.inbox import Inbox
-from bedside.librarian import Librarian
 from bedside.local_feed import LocalFeed
 from bedside.node.link import Link
 from bedside.ports import LogEntry, Ports
@@ -50,7 +48,6 @@ from bedside.recording import bed_file
 from bedside.recording.beats import BeatNote, StripNote
 from bedside.recording.bed_file import BedFile
 from bedside.recording.recorder import Recorder, SyncError
-from bedside.review import Review
 from bedside.settings import Settings
 from bedside.sounder import Sounder
 from bedside.ward import Answer, SequenceRanges, Ward
@@ -60,6 +57,11 @@ from bedside.worker import Worker
 _log = logging.getLogger(__name__)
 
 NOTICED_WITHIN_S = 5.0
+
+TOGETHER_S = 0.05
+"""What all beds have for the model, or for the disk, within this time is done together."""
+
+MOST_SCORED_TOGETHER = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,9 +171,7 @@ class Station:
         self._sounder = sounder
         self._on_event = on_event
         self._behind_s = 0.0
-        self._scores_behind_s = 0.0
         self._clerk = Clerk(self._alarm_log, failed=lambda error: self._unwell("disk", error))
-        self._librarian = Librarian(self._recording(), self.now_us)
         self._make_workers()
         self.ward = Ward(
             settings,
@@ -198,8 +198,7 @@ class Station:
             self._scorer,
             at_us=self._at_us,
             speed=speed,
-            behind_s=lambda: self._behind_s if self._analysis.waiting else 0.0,
-            scores_behind_s=lambda: self._scores_behind_s if self._scorer.waiting else 0.0,
+            behind_s=self._lag_s,
         )
         self._inbox = Inbox(
             settings,
@@ -219,7 +218,6 @@ class Station:
         self._clerk.start()
         for worker in (self._analysis, self._scorer, self._disk):
             worker.start()
-        self._librarian.start()
         self._watch.start()
         if self._sounder is not None:
             self._sounder.start(lambda ok, detail: self._well("sound", ok, detail))
@@ -241,7 +239,6 @@ class Station:
                 _log.error("%s did not end in time", worker.name)
         if self._sounder is not None:
             self._sounder.stop()
-        self._librarian.stop()
         self._watch.stop()
         self._dispatch.stop()
         self._clerk.stop()
@@ -264,13 +261,7 @@ class Station:
     def feed(self, user: str = "bedside") -> LocalFeed:
         """A feed for a face in this process; `user` stands in the alarm log."""
         return LocalFeed(
-            self.ward.pictures,
-            self.act,
-            self.now_us,
-            self.wall_us,
-            self._recording,
-            user,
-            self.ward.hops,
+            self.ward.pictures, self.act, self.now_us, self.wall_us, user, self.ward.hops
         )
 
     def act(
@@ -283,19 +274,12 @@ class Station:
         answer: Answer,
     ) -> None:
         """An operator wants something of a bed; `answer` hears what became of it."""
-        if name == "look-back":
-            self._librarian.ask(bed, action_id, user, arguments, answer)
-            return
         known = {**arguments}
         if name == "admit":
             known["session"] = secrets.token_hex(8)
         action = Action(self.now_us(), action_id, user, name, known)
         if not self._analysis.put(_Taken(bed, action, answer)):
             answer(ActionDone(action.at_us, action_id, user, False, "the station is overloaded"))
-
-    def _recording(self) -> Recording:
-        """What is on the disk, for one thread."""
-        return Review(self._settings.station.data_dir, self._autoencoder)
 
     def now_us(self) -> int:
         """The station's monotonic time in µs, scaled by its speed."""
@@ -334,7 +318,6 @@ class Station:
         return failures | {
             "delivery": self._dispatch.failures,
             "alarm log": self._clerk.failures,
-            "look back": self._librarian.failures,
             "watch": self._watch.failures,
         }
 
@@ -354,12 +337,13 @@ class Station:
             self._analyse,
             capacity=20_000,
             every_s=TICK_S / max(1.0, self._speed),
-            idle=lambda: self.ward.tick(),
+            idle=lambda: self.ward.tick(self._heard_to_us()),
         )
         self._scorer = Worker[tuple[str, ScoreRequest]](
             "scoring",
             self._score,
             capacity=2000,
+            together_s=TOGETHER_S / max(1.0, self._speed),
             failed=lambda error: self._unwell("model", error),
         )
         self._disk = Worker[Batch | BeatNote | StripNote | _Kept](
@@ -367,6 +351,7 @@ class Station:
             self._store,
             capacity=20_000,
             every_s=min(1.0, self._settings.recording.sync_every_s) / max(1.0, self._speed),
+            together_s=TOGETHER_S / max(1.0, self._speed),
             idle=self._sync,
             failed=lambda error: self._unwell("disk", error),
         )
@@ -378,6 +363,7 @@ class Station:
             broker.address(),
             client_id=f"{station.name}-{secrets.token_hex(4)}",
             subscriptions=self._inbox.subscriptions(),
+            streams=self._inbox.streams(),
             will=(topic, payload),
             on_message=self._inbox.receive,
             on_state=self._broker_changed,
@@ -464,16 +450,26 @@ class Station:
     def _heard(self, batch: Batch, received_s: float) -> bool:
         return self._analysis.put(_Heard(batch, received_s))
 
+    def _lag_s(self) -> float:
+        """How long the batch that was last analysed had waited, while others wait."""
+        return self._behind_s if self._analysis.waiting else 0.0
+
+    def _heard_to_us(self) -> int:
+        """The moment up to which the beds have heard: a node whose batches wait is not silent."""
+        return self.now_us() - round(self._lag_s() * self._speed * 1e6)
+
     # ── the other threads ─────────────────────────────────────────────────────────────────────
 
-    def _score(self, asked: tuple[str, ScoreRequest]) -> None:
-        bed, request = asked
+    def _score(self, first: tuple[str, ScoreRequest]) -> None:
         if self._autoencoder is None:
             raise ModelError(self._model_fault)
-        scores = tuple(self._autoencoder.score(request.beats, request.baseline))
-        now_us = self.now_us()
-        self._scores_behind_s = (now_us - request.at_us) / self._speed / 1e6
-        self._analysis.put(_Taken(bed, Scores(now_us, scores, request.purpose)))
+        # The network costs little more for the beats of many beds than for one.
+        asked = [first, *self._scorer.more(MOST_SCORED_TOGETHER - 1)]
+        found = self._autoencoder.score_all(
+            [(request.beats, request.baseline) for _, request in asked]
+        )
+        for (bed, request), scores in zip(asked, found, strict=True):
+            self._analysis.put(_Taken(bed, Scores(self.now_us(), tuple(scores), request.purpose)))
         self._well("model", True)
 
     def _store(self, item: Batch | BeatNote | StripNote | _Kept) -> None:

@@ -1,16 +1,5 @@
 """What a station says to its screens over MQTT, and hears from them: topics and JSON, version 1.
 
-Below `bedside/v1/station/STATION/`, with QoS 1 but for the wave, which has 0:
-
-    state                  up or down, and the beds; retained, and the station's last will
-    delivery               each step of each alert
-    bed/BED/state          the bed's numbers, alarms, limits and links, twice a second; retained
-    bed/BED/events         each event with a number: who misses one asks for `events-since`
-    bed/BED/wave           the trace, for 10 s after a screen's `want-wave` (`wave_message`)
-    bed/BED/action/USER    `{version, id, action, wall_s, arguments}`, refused when older than 10 s
-    bed/BED/result/USER    `{version, id, done, reason, needs_confirmation}`, and `told` where the
-                           action was a question: `events-since`, or `look-back` (`look_back`)
-
 Unknown fields are ignored; another major version is refused in words.
 """
 
@@ -21,7 +10,7 @@ import math
 import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, astuple
+from dataclasses import astuple, fields
 from typing import Any
 
 from bedside.delivery.delivery import DeliveryStep
@@ -37,6 +26,7 @@ ACTION_AGE_S = 10.0
 """An action older than this is refused: what an operator wanted then may be wrong now."""
 
 _ROOT = "bedside/v1/station"
+_LIMITS = tuple(field.name for field in fields(Limits))
 _ACTION = re.compile(
     rf"{_ROOT}/(?P<station>[a-z0-9-]{{1,32}})/bed/(?P<bed>[a-z0-9-]{{1,32}})"
     r"/action/(?P<user>[^/+#]{1,64})"
@@ -143,7 +133,7 @@ def bed_json(snapshot: BedSnapshot, run: int) -> dict[str, Any]:
         "quality_reason": "" if vitals is None else vitals.quality_reason,
         "suspended": "" if vitals is None else vitals.suspended,
         "population": snapshot.population.value,
-        "limits": asdict(snapshot.limits),
+        "limits": {name: getattr(snapshot.limits, name) for name in _LIMITS},
         "disabled": list(snapshot.disabled),
         "relaxed": list(snapshot.relaxed),
         "sound_paused_s": snapshot.sound_paused_s,

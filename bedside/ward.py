@@ -175,9 +175,9 @@ class Ward:
 
     def heard(self, batch: Batch) -> None:
         """A batch came from a node."""
-        if not self.serves(batch.node):
-            return
         if batch.node not in self._beds:
+            if not self.serves(batch.node):
+                return
             self.open_bed(batch.node)
         bed = self._beds[batch.node]
         self.counts.batches += 1
@@ -204,8 +204,7 @@ class Ward:
         match happened:
             case Health():
                 self._said_beds = None
-                for bed in self._beds:
-                    self._step(bed, happened)
+                self._step_all(happened)
             case Action():
                 self._act(name, happened, answer)
             case _ if name in self._beds:
@@ -231,21 +230,21 @@ class Ward:
             for first, last in parts if node in self._beds else ():
                 self._beds[node].stream.not_stored(boot_id, first, last)
 
-    def tick(self) -> None:
-        """Time goes on for every bed."""
-        tick = Tick(self._ports.now_us())
+    def tick(self, at_us: int) -> None:
+        """Time goes on for every bed: all that came up to `at_us` was heard."""
         if self._said_beds != self._beds.keys():
             message = station_topics.state_message(
                 self._settings.station.name, up=True, beds=self._beds
             )
             if self._ports.publish(*message):
                 self._said_beds = set(self._beds)
+        self._step_all(Tick(at_us))
+        wall_us = self._ports.wall_us()
         for name, bed in self._beds.items():
-            self._step(name, tick)
-            for instance in bed.notifications.tick(tick.at_us):
+            for instance in bed.notifications.tick(at_us):
                 self._alert(name, instance)
             bed.picture.set_links(self._links(bed))
-            bed.broadcast.state(tick.at_us, self._ports.wall_us())
+            bed.broadcast.state(self._ports.now_us(), wall_us)
 
     def delivered(self, step: DeliveryStep) -> None:
         """An alert's delivery made a step: it stands beside its alarm in every picture."""
@@ -271,6 +270,19 @@ class Ward:
 
     def _step(self, name: str, happened: Input) -> None:
         self._emit(name, self._beds[name].monitor.step(happened))
+
+    def _step_all(self, happened: Input) -> None:
+        """One input for every bed. A fault in one bed is raised after the others had theirs."""
+        followed: list[tuple[str, list[Event]]] = []
+        fault: Exception | None = None
+        for name, bed in self._beds.items():
+            try:
+                followed.append((name, bed.monitor.step(happened)))
+            except Exception as error:  # noqa: BLE001 - raised below
+                fault = error
+        self._emit_all(followed)
+        if fault is not None:
+            raise fault
 
     def _act(self, name: str, action: Action, answer: Answer | None) -> None:
         if action.name in _QUESTIONS:
@@ -335,14 +347,27 @@ class Ward:
         return answers[0]
 
     def _emit(self, name: str, events: list[Event]) -> None:
-        """Everything that follows from a bed's events: first to the log, then to all who look."""
-        bed = self._beds[name]
+        self._emit_all([(name, events)])
+
+    def _emit_all(self, followed: list[tuple[str, list[Event]]]) -> None:
+        """Everything that follows from events of beds: first to the log, then to all who look.
+
+        What happens to many beds at once waits for the disk once.
+        """
         wall_us = self._ports.wall_us()
-        for event in events:
-            if isinstance(event, _LOGGED):
-                self._log(name, event, wall_us)
-        if any(isinstance(event, AlarmChanged) for event in events):
+        alarmed = False
+        for name, events in followed:
+            for event in events:
+                if isinstance(event, _LOGGED):
+                    self._log(name, event, wall_us)
+                    alarmed = alarmed or isinstance(event, AlarmChanged)
+        if alarmed:
             self._ports.written()
+        for name, events in followed:
+            self._show(name, events, wall_us)
+
+    def _show(self, name: str, events: list[Event], wall_us: int) -> None:
+        bed = self._beds[name]
         for event in events:
             bed.picture.apply(event, wall_us)
             self.counts.event(event)

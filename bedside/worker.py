@@ -29,19 +29,25 @@ class Worker(Generic[Item]):
         *,
         capacity: int,
         every_s: float = 0.5,
+        together_s: float = 0.0,
         idle: Callable[[], None] = lambda: None,
         failed: Callable[[BaseException], None] | None = None,
     ) -> None:
-        """A worker that is not yet running."""
+        """A worker that is not yet running.
+
+        What comes within `together_s` of the first item is taken up with it: waking up for each
+        item costs more than many an item.
+        """
         self.name = name
         self.failures = 0
         self.overflows = 0
         self._handle = handle
         self._idle = idle
         self._every_s = every_s
+        self._together_s = together_s
         self._failed = failed
         self._moved_s = time.monotonic()
-        self._queue: queue.Queue[Item | None] = queue.Queue(capacity + 1)
+        self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._capacity = capacity
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -54,12 +60,22 @@ class Worker(Generic[Item]):
         if self._queue.qsize() >= self._capacity:
             self.overflows += 1
             return False
-        try:
-            self._queue.put_nowait(item)
-        except queue.Full:
-            self.overflows += 1
-            return False
+        self._queue.put(item)
         return True
+
+    def more(self, most: int) -> list[Item]:
+        """Up to `most` items that wait, for a handler that does many at once."""
+        items: list[Item] = []
+        while len(items) < most:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if item is None:  # the end: `_run` shall find it
+                self._queue.put(None)
+                break
+            items.append(item)
+        return items
 
     @property
     def waiting(self) -> int:
@@ -80,12 +96,8 @@ class Worker(Generic[Item]):
         """Work off what is queued, then end; False when that took longer than the time."""
         if not self._thread.is_alive():
             return True
-        deadline_s = time.monotonic() + timeout_s
-        try:
-            self._queue.put(None, timeout=timeout_s)
-        except queue.Full:
-            return False
-        self._thread.join(max(0.0, deadline_s - time.monotonic()))
+        self._queue.put(None)
+        self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
@@ -101,6 +113,8 @@ class Worker(Generic[Item]):
                 continue
             if item is None:
                 return
+            if self._together_s and self._queue.empty():
+                time.sleep(self._together_s)
             self._moved_s = time.monotonic()
             self._guard(self._handle, item)
 

@@ -61,3 +61,18 @@ def test_idle_work_is_done_although_something_always_comes() -> None:
     while not called.is_set():
         worker.put(1)
     assert worker.stop()
+
+
+def test_what_comes_soon_after_the_first_item_can_be_handled_with_it() -> None:
+    handled: list[list[int]] = []
+    worker = Worker[int](
+        "test",
+        lambda first: handled.append([first, *worker.more(3)]),
+        capacity=100,
+        together_s=0.2,
+    )
+    worker.start()
+    for number in range(10):
+        worker.put(number)
+    assert worker.stop()
+    assert handled == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]

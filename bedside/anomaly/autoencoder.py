@@ -95,26 +95,33 @@ class Autoencoder:
         A window that is flat or holds NaN gets `UNSCORABLE_ERROR` and a flat reconstruction: it is
         never normal, and never a number that arithmetic cannot bear.
         """
-        if not beats:
-            return []
-        windows_mv = np.stack([beat.window_mv for beat in beats]).astype(np.float32)
+        return self.score_all([(beats, normal)])[0]
+
+    def score_all(
+        self, asked: Sequence[tuple[Sequence[BeatWindow], Normal | None]]
+    ) -> list[list[Score]]:
+        """The scores of the beats of several patients, in one run of the network."""
+        whose = [normal for beats, normal in asked for _ in beats]
+        windows = [beat.window_mv for beats, _ in asked for beat in beats]
+        if not windows:
+            return [[] for _ in asked]
+        windows_mv = np.stack(windows).astype(np.float32)
         windows_mv[~np.isfinite(windows_mv).all(axis=1)] = 0.0
         scorable = np.ptp(windows_mv, axis=1) >= FLAT_MV
-        rebuilt_mv, errors = self._run(windows_mv, normal)
+        rebuilt_mv, errors = self._run(windows_mv, whose)
         errors = np.nan_to_num(errors, nan=UNSCORABLE_ERROR, posinf=UNSCORABLE_ERROR)
         errors = np.where(scorable, np.minimum(errors, UNSCORABLE_ERROR), UNSCORABLE_ERROR)
         rebuilt_mv[~(scorable & np.isfinite(rebuilt_mv).all(axis=1))] = 0.0
-        return [
-            Score(beat.sample, float(error), rebuilt)
-            for beat, error, rebuilt in zip(beats, errors, rebuilt_mv, strict=True)
-        ]
+        found = zip(errors.tolist(), rebuilt_mv, strict=True)
+        return [[Score(beat.sample, *next(found)) for beat in beats] for beats, _ in asked]
 
-    def _run(self, windows_mv: Array, normal: Normal | None) -> tuple[Array, Array]:
+    def _run(self, windows_mv: Array, whose: Sequence[Normal | None]) -> tuple[Array, Array]:
         template_mv = np.zeros_like(windows_mv)
         spread_mv = np.zeros_like(windows_mv)
-        if normal is not None:
-            template_mv[:] = normal.template_mv
-            spread_mv[:] = normal.spread_mv
+        for row, normal in enumerate(whose):
+            if normal is not None:
+                template_mv[row] = normal.template_mv
+                spread_mv[row] = normal.spread_mv
         rebuilt_mv, errors = self.session.run(
             ["reconstruction_mv", "shape_error"],
             {"window_mv": windows_mv, "template_mv": template_mv, "spread_mv": spread_mv},

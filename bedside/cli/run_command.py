@@ -75,7 +75,7 @@ def run(
             station.feed(options.operator()),
             settings=settings.screen,
             stop_after_s=seconds,
-            export_folder=settings.station.data_dir / "exports",
+            data_dir=settings.station.data_dir,
         ).run()
     finally:
         station.stop()

@@ -12,7 +12,6 @@ import logging
 import random
 import selectors
 import socket
-import ssl
 import threading
 import time
 from collections import deque
@@ -20,16 +19,15 @@ from collections.abc import Callable, Sequence
 from typing import ParamSpec
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from bedside.errors import LinkError
 from bedside.node.address import Address
+from bedside.node.client import CONNECT_TIMEOUT_S, Client, new_client
 
 FIRST_RETRY_S = 0.25
 LONGEST_RETRY_S = 8.0
-CONNECT_TIMEOUT_S = 3.0
 FLUSH_S = 1.0
 
 _P = ParamSpec("_P")
@@ -42,7 +40,8 @@ class Link:
 
     `on_message(topic, payload)` and `on_state(connected, detail)` run on the link's thread and
     must return soon; `on_published(token)` hears that the broker has a publish of QoS 1, and may
-    not wait for a thread that is publishing. `will` is the topic and payload that the broker
+    not wait for a thread that is publishing. `subscriptions` are of QoS 1, `streams` of QoS 0, for
+    what is asked for again where it lacks. `will` is the topic and payload that the broker
     publishes, retained, when this side vanishes.
     """
 
@@ -52,6 +51,7 @@ class Link:
         *,
         client_id: str,
         subscriptions: Sequence[str] = (),
+        streams: Sequence[str] = (),
         will: tuple[str, bytes] | None = None,
         keepalive_s: int = 2,
         on_message: Callable[[str, bytes], None] = lambda topic, payload: None,
@@ -60,7 +60,8 @@ class Link:
     ) -> None:
         self._address = address
         self._client_id = client_id
-        self._subscriptions = tuple(subscriptions)
+        self._subscriptions = [*((topic, 1) for topic in subscriptions)]
+        self._subscriptions += [(topic, 0) for topic in streams]
         self._will = will
         self._keepalive_s = keepalive_s
         self._on_message, self._on_state = on_message, on_state
@@ -142,7 +143,7 @@ class Link:
             return "an error in this program, see the log"
         return ended[0] if ended else "the broker closed the connection"
 
-    def _make_client(self, ended: list[str]) -> mqtt.Client:
+    def _make_client(self, ended: list[str]) -> Client:
         client = new_client(self._client_id, self._address)
         if self._will is not None:
             client.will_set(self._will[0], self._will[1], qos=1, retain=True)
@@ -159,7 +160,7 @@ class Link:
                 client.disconnect()
                 return
             if self._subscriptions:
-                client.subscribe([(topic, 1) for topic in self._subscriptions])
+                client.subscribe(self._subscriptions)
             self._connected = True
             self._guard(self._on_state, True, "connected")
 
@@ -254,24 +255,7 @@ def check(address: Address) -> None:
         )
 
 
-def new_client(client_id: str, address: Address) -> mqtt.Client:
-    """A client for one connection, not connected yet. Raises OSError for an unreadable CA file."""
-    client = mqtt.Client(
-        CallbackAPIVersion.VERSION2,
-        client_id=client_id,
-        clean_session=True,
-        protocol=mqtt.MQTTv311,
-        reconnect_on_failure=False,
-    )
-    client.connect_timeout = CONNECT_TIMEOUT_S
-    if address.username:
-        client.username_pw_set(address.username, address.password or None)
-    if address.ca_file is not None:
-        client.tls_set(str(address.ca_file), tls_version=ssl.PROTOCOL_TLS_CLIENT)
-    return client
-
-
-def _serve(client: mqtt.Client, wakened: socket.socket) -> None:
+def _serve(client: Client, wakened: socket.socket) -> None:
     """Read and write until the connection ends; `wakened` turns readable when there is to write.
 
     paho's own loop either sleeps through what other threads publish or runs in a thread of its own
@@ -288,12 +272,11 @@ def _serve(client: mqtt.Client, wakened: socket.socket) -> None:
         while client.socket() is not None:
             wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.want_write() else 0)
             selector.modify(connection, wanted)
-            undelivered = isinstance(connection, ssl.SSLSocket) and connection.pending()
-            ready = {key.fileobj: mask for key, mask in selector.select(0 if undelivered else 0.5)}
+            ready = {key.fileobj: mask for key, mask in selector.select(0.5)}
             if wakened in ready:
                 wakened.recv(4096)
-            if undelivered or ready.get(connection, 0) & selectors.EVENT_READ:
-                client.loop_read()
+            if ready.get(connection, 0) & selectors.EVENT_READ:
+                client.read()
             if client.want_write():
                 client.loop_write()
             client.loop_misc()

@@ -17,7 +17,6 @@ import random
 import secrets
 import selectors
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from bedside.node import wire
 from bedside.node.address import Address
-from bedside.node.link import new_client
+from bedside.node.client import Client, new_client
 from bedside.simulator.batcher import Cut, cut
 from bedside.simulator.source import Source
 from bedside.simulator.uplink import Uplink
@@ -208,7 +207,7 @@ class _Node:
 
     def __init__(self, name: str, stretch: Stretch, chance: random.Random) -> None:
         self.name = name
-        self.client: mqtt.Client | None = None
+        self.client: Client | None = None
         self.connected = False
         self.sent = 0
         self.sent_s: dict[int, float] = {}
@@ -275,9 +274,7 @@ class _Node:
         client = self.client
         if client is None:
             return
-        client.loop_read()
-        while self._pending():
-            client.loop_read()
+        client.read()
         self._flush(client)
         if client.socket() is None:
             self._fell()
@@ -302,12 +299,6 @@ class _Node:
         client.disconnect()
         self._flush(client)
         self._fell()
-
-    def _pending(self) -> bool:
-        connection = self._connection
-        return isinstance(connection, ssl.SSLSocket) and bool(
-            connection.fileno() >= 0 and connection.pending()
-        )
 
     def _flush(self, client: mqtt.Client) -> None:
         """Write what waits; what the connection does not take now, when it has room."""

@@ -32,11 +32,11 @@ class Desk:
         glyphs: GlyphSet,
         *,
         kiosk: bool = False,
-        export_folder: Path,
+        data_dir: Path | None = None,
     ) -> None:
-        """Strips that are exported go to `export_folder`."""
+        """`data_dir` is where the station records, None where that is elsewhere."""
         self.feed = feed
-        self.export_folder = export_folder
+        self.data_dir = data_dir
         self.glyphs = glyphs
         self.kiosk = kiosk
         self._asked: dict[str, Then] = {}

@@ -11,6 +11,7 @@ import pytest
 
 from bedside.anomaly.autoencoder import IN_CHECKOUT, Autoencoder
 from bedside.anomaly.fusion import UNSCORABLE_ERROR
+from bedside.anomaly.normal import Normal
 from bedside.errors import ModelError
 from bedside.events import WINDOW_SAMPLES, BeatWindow
 
@@ -37,6 +38,30 @@ def test_a_beat_scores_the_same_alone_and_in_company(
     together = [score.shape_error for score in autoencoder.score(beats, None)]
     alone = [autoencoder.score([beat], None)[0].shape_error for beat in beats]
     assert together == pytest.approx(alone, rel=1e-4)
+
+
+def test_the_beats_of_several_patients_are_each_measured_against_their_own_normal(
+    make_beats: MakeBeats, autoencoder: Autoencoder
+) -> None:
+    beats = make_beats(6)
+    usual = np.mean([beat.window_mv for beat in beats[:3]], axis=0)
+    normal = Normal(
+        beats=3, template_mv=usual, spread_mv=np.full_like(usual, 0.05), prematurity_spread=0.1
+    )
+    asked = [(beats[:2], None), ([], normal), (beats[2:5], normal), (beats[5:], None)]
+    together = autoencoder.score_all(asked)
+    alone = [autoencoder.score(part, whose) for part, whose in asked]
+    assert [[score.sample for score in part] for part in together] == [
+        [beat.sample for beat in part] for part, _ in asked
+    ]
+    for one, other in zip(together, alone, strict=True):
+        assert [s.shape_error for s in one] == pytest.approx(
+            [s.shape_error for s in other], rel=1e-4
+        )
+    without = autoencoder.score(beats[2:5], None)
+    assert [s.shape_error for s in together[2]] != pytest.approx(
+        [s.shape_error for s in without], rel=1e-2
+    )
 
 
 @pytest.mark.parametrize("value", [0.0, 3.0, np.nan, np.inf])
