@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from bedside.anomaly.autoencoder import Autoencoder
+from bedside.anomaly.baseline import ALARMS_PER_DAY
 from bedside.anomaly.scoring import ModelFacts
 from bedside.errors import RecordError
 from bedside.event_json import instance_json
@@ -106,15 +107,17 @@ def analyze(
     *,
     channel: int = 0,
     calibrate_s: float = 0.0,
+    alarms_per_day: float = ALARMS_PER_DAY,
     autoencoder: Autoencoder | None = None,
     limits: Limits | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Analysis:
     """Run a WFDB record (path without extension) through a monitor of its own.
 
-    `calibrate_s` seconds at the start teach this patient's normal; where they are refused, the next
-    stretch of that length is tried. `progress` hears the fraction done. Raises RecordError for a
-    record that cannot be read, ModelError for a model that cannot.
+    `calibrate_s` seconds at the start teach this patient's normal, with a threshold for a budget of
+    `alarms_per_day` false alarms; where they are refused, the next stretch of that length is tried.
+    `progress` hears the fraction done. Raises RecordError for a record that cannot be read,
+    ModelError for a model that cannot.
     """
     record = read_record(path, channel)
     if not LOWEST_RATE_HZ <= record.rate_hz <= HIGHEST_RATE_HZ:
@@ -160,7 +163,11 @@ def analyze(
                 pass
 
     if calibrate_s > 0:
-        arguments = {"seconds": calibrate_s, "retry": True}
+        arguments = {
+            "seconds": calibrate_s,
+            "retry": True,
+            "alarms_per_day": alarms_per_day,
+        }
         take(Action(0, "calibrate", SESSION, "calibrate", arguments))
     next_tick_us = TICK_US
     for batch in batches(record):

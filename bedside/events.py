@@ -182,8 +182,8 @@ class Action:
       (a code and whether it is enabled), `confirmed?` after a `needs_confirmation`;
     - `admit`: `population?`, and `session` from the station; also ends a standby;
     - `standby`: `seconds?`; `discharge`;
-    - `calibrate`: `seconds?`, `retry?`, `review?` (propose the result before it is used), or
-      `decision` on what was proposed, `accept` or `discard`;
+    - `calibrate`: `seconds?`, `retry?`, `review?` (propose the result before it is used),
+      `alarms_per_day?` (the budget), or `decision` on what was proposed, `accept` or `discard`;
     - `want-wave`, and `events-since`: `number`, that of the last event heard: they change nothing.
     """
 
@@ -429,7 +429,7 @@ class FoundLate:
 class CalibrationChanged:
     """`state` is `running`, `proposed`, `accepted`, `discarded` or `refused`.
 
-    `baseline` comes with `accepted`; `reason` is how long it runs, what is proposed, or why not.
+    `baseline` comes with `accepted`; `reason` is how long it runs, what was learned, or why not.
     """
 
     at_us: int

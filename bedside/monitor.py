@@ -315,7 +315,7 @@ class Monitor:
         return [
             *self._alarms.observe(clock, at_us),
             *self._alarms.advance(at_us),
-            *self._scoring.advance(at_us, wall_us),
+            *self._scoring.advance(at_us, wall_us, self._alarms.state.lethal),
             *self._show(at_us),
         ]
 
@@ -386,17 +386,9 @@ class Monitor:
                 events = self._begin_session(BedState.DISCHARGED, action, Population.ADULT)
             case "calibrate" if self.state is BedState.STANDBY:
                 refusal = f"bed {self.bed} stands by: admit first"
-            case "calibrate" if "decision" in arguments:
-                decision = str(arguments["decision"])
-                events, refusal = self._scoring.decide(decision, action.at_us)
-            case "calibrate" if self._scoring.calibrating:
-                refusal = f"bed {self.bed} is being calibrated already"
             case "calibrate":
-                events = self._scoring.calibrate(
-                    seconds or CALIBRATION_S,
-                    bool(arguments.get("retry", False)),
-                    action.at_us,
-                    bool(arguments.get("review", False)),
+                events, refusal = self._scoring.act(
+                    arguments, seconds or CALIBRATION_S, action.at_us
                 )
             case _:
                 refusal = f"this station knows no action {action.name}"

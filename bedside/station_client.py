@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from bedside import station_topics
+from bedside.anomaly.scoring import SCORES_WITHIN_S
 from bedside.errors import LinkError
 from bedside.node.link import Link, check
 from bedside.settings import Settings
@@ -133,3 +134,22 @@ class StationClient:
             if not self._hear(deadline_s - time.monotonic()):
                 raise LinkError(f"Station {station} does not answer: start it with bedside run.")
         return self._answers.pop(action_id)
+
+    def calibration_result(self, bed: str, seconds: float) -> tuple[bool, str]:
+        """Wait for the end of a calibration that just began: accepted with what, or why not.
+
+        Raises LinkError when nothing is heard of it.
+        """
+        deadline_s = time.monotonic() + seconds + SCORES_WITHIN_S + ANSWER_S
+        began = False
+        while True:
+            state, _, reason = str(self._beds.get(bed, {}).get("calibration", "")).partition(": ")
+            if state == "running":
+                began = True
+            elif began:
+                return (False, reason) if state else (True, str(self._beds[bed]["calibrated"]))
+            if not self._hear(deadline_s - time.monotonic()):
+                raise LinkError(
+                    f"Nothing was heard of the calibration of bed {bed}: bedside bed list shows "
+                    "what came of it."
+                )

@@ -427,7 +427,9 @@ class Ward:
     def _calibrated(self, bed: _Bed, baseline: Baseline | None) -> None:
         bed.baseline = baseline
         bed.picture.set_calibrated(
-            "not calibrated" if baseline is None else f"{baseline.beats} beats of this patient"
+            "not calibrated"
+            if baseline is None
+            else f"{baseline.beats} beats of this patient: {baseline.promise}"
         )
 
     def _alert(self, name: str, instance: Instance) -> None:

@@ -62,6 +62,12 @@ class EngineState:
         """The instance of a condition whose cause has not ended, if there is one."""
         return next((i for i in self.instances if i.code == code and i.ended_us is None), None)
 
+    @property
+    def lethal(self) -> str:
+        """What an active lethal alarm says, empty while there is none."""
+        active = (i for i in self.instances if i.active_us is not None and i.ended_us is None)
+        return next((i.text for i in active if CONDITIONS[i.code].lethal), "")
+
     def decides(self, code: str) -> bool:
         """Whether a condition is neither suspended nor disabled."""
         return code not in self.disabled and not _suspends(self.suspended, self.whole, code)

@@ -32,6 +32,7 @@ FEWEST_BEATS_PER_MIN = 24
 LEAST_USABLE_FRACTION = 0.7
 MOST_ECTOPIC_FRACTION = 0.2
 MOST_STRANGE_FRACTION = 0.15
+MOST_ALARMED_FRACTION = 0.25
 
 Array = NDArray[np.float32]
 
@@ -56,6 +57,17 @@ class Baseline(Normal):
     threshold: float = math.nan
     alarms_per_day: float = math.nan
     recall: float = math.nan
+
+    @property
+    def promise(self) -> str:
+        """In words, what false alarms are expected, and what this budget costs in recall."""
+        loose = budget.loosened(self.threshold)
+        return (
+            f"threshold {self.threshold:.3g}, about {self.alarms_per_day:.3g} false "
+            f"{'alarm' if self.alarms_per_day == 1 else 'alarms'} a day expected, "
+            f"{self.recall:.0%} of ventricular beats found "
+            f"({budget.recall(loose):.0%} with ten times as many)"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The baseline as a JSON object: arrays become lists of mV, rounded to 0.1 µV."""
@@ -134,10 +146,17 @@ class Calibration:
     started_us: int
     seconds: float = CALIBRATION_S
     _windows: list[BeatWindow] = field(default_factory=list)
+    _alarm: str = ""
+    _alarmed_us: int = 0
 
     def add(self, window: BeatWindow) -> None:
         """One more beat."""
         self._windows.append(window)
+
+    def alarmed(self, alarm: str, for_us: int) -> None:
+        """A lethal alarm was active meanwhile: a run of ventricular beats is alike in itself."""
+        self._alarm = alarm
+        self._alarmed_us += for_us
 
     def complete(self, at_us: int) -> bool:
         """Whether its time is over."""
@@ -151,6 +170,11 @@ class Calibration:
 
     def tentative(self, model_version: str, wall_us: int = 0) -> Baseline | Refusal:
         """Template and spreads without a threshold, or why they cannot be learned."""
+        if self._alarmed_us > MOST_ALARMED_FRACTION * self.seconds * 1e6:
+            return Refusal(
+                f"A lethal alarm was active meanwhile ({self._alarm}): calibrate in a stretch of "
+                "this patient's usual rhythm."
+            )
         fewest = FEWEST_BEATS_PER_MIN * self.seconds / 60.0
         usable = [window for window in self._windows if window.usable]
         if not self._windows or len(usable) < LEAST_USABLE_FRACTION * len(self._windows):

@@ -14,6 +14,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+BOUNDS_PER_DAY = (0.1, 100.0)
+"""Budgets that the counted hours can speak for."""
+
 K_OF_N = (3, 10)
 """The episode rule that the budget is for: 3 of the last 10 beats."""
 
@@ -75,6 +78,11 @@ def alarms_per_day(level: float, at_threshold: float) -> float:
     """False `abnormal-beats` alarms a day that are expected at a threshold."""
     factor = at_threshold / (level * FACTOR_AT_ONE_A_DAY)
     return math.pow(factor, -TAIL_EXPONENT)
+
+
+def loosened(at_threshold: float, times: float = 10.0) -> float:
+    """The threshold at which so many times as many false alarms are expected."""
+    return at_threshold * math.pow(times, -1.0 / TAIL_EXPONENT)
 
 
 def recall(at_threshold: float) -> float:

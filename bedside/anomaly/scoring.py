@@ -6,9 +6,12 @@ that the rhythm chain never waits for the model.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from bedside.anomaly.baseline import Baseline, Calibration, Refusal, accept
+from bedside.anomaly import budget
+from bedside.anomaly.baseline import ALARMS_PER_DAY, Baseline, Calibration, Refusal, accept
 from bedside.anomaly.episode import EpisodeRule
 from bedside.anomaly.fusion import Fusion
 from bedside.anomaly.normal import Normal
@@ -73,10 +76,12 @@ class BeatScoring:
         self._retry = False
         self._seconds = 0.0
         self._review = False
+        self._alarms_per_day = ALARMS_PER_DAY
         self._tentative: Baseline | None = None
         self._proposed: Baseline | None = None
         self._taught: tuple[BeatWindow, ...] = ()
         self._asked_us = 0
+        self._advanced_us = 0
 
     def ask(self, beats: list[tuple[BeatWindow, int]], at_us: int) -> list[Event]:
         """Ask for the scores of beats, each with the time of its R peak in µs."""
@@ -139,19 +144,31 @@ class BeatScoring:
         """Whether beats are being collected for a baseline."""
         return self._calibration is not None
 
-    def calibrate(
-        self, seconds: float, retry: bool, at_us: int, review: bool = False
-    ) -> list[Event]:
-        """Collect beats for `seconds`; with `retry`, again after each refusal.
+    def act(
+        self, arguments: Mapping[str, Any], seconds: float, at_us: int
+    ) -> tuple[list[Event], str]:
+        """The action `calibrate` with its arguments: what follows, or why it is refused.
 
-        With `review` what was learned is proposed first, and used once `decide` accepts it.
+        Beats are collected for `seconds`; with `retry`, again after each refusal. With `review`
+        what was learned is proposed first, and used once a `decision` accepts it.
         """
-        self._retry, self._seconds, self._review = retry, seconds, review
+        if "decision" in arguments:
+            return self._decide(str(arguments["decision"]), at_us)
+        if self.calibrating:
+            return [], f"bed {self._bed} is being calibrated already"
+        alarms_per_day = arguments.get("alarms_per_day", ALARMS_PER_DAY)
+        least, most = budget.BOUNDS_PER_DAY
+        if not isinstance(alarms_per_day, int | float) or not least <= alarms_per_day <= most:
+            return [], f"{alarms_per_day!r} is no budget: give {least:g} to {most:g} alarms a day"
+        self._retry = bool(arguments.get("retry", False))
+        self._review = bool(arguments.get("review", False))
+        self._alarms_per_day = float(alarms_per_day)
+        self._seconds = seconds
         self._proposed = None
         self._calibration = Calibration(self._bed, self._session, at_us, seconds)
-        return [CalibrationChanged(at_us, "running", f"{seconds:.0f} s")]
+        return [CalibrationChanged(at_us, "running", f"{seconds:.0f} s")], ""
 
-    def decide(self, decision: str, at_us: int) -> tuple[list[Event], str]:
+    def _decide(self, decision: str, at_us: int) -> tuple[list[Event], str]:
         """`accept` or `discard` what was proposed: what follows, and why it is refused."""
         proposed = self._proposed
         if proposed is None:
@@ -163,8 +180,14 @@ class BeatScoring:
             return [CalibrationChanged(at_us, "discarded")], ""
         return self._use(proposed, at_us), ""
 
-    def advance(self, at_us: int, wall_us: int) -> list[Event]:
-        """Time goes on: a calibration whose time is over asks for its scores, or is refused."""
+    def advance(self, at_us: int, wall_us: int, lethal: str = "") -> list[Event]:
+        """Time goes on: a calibration whose time is over asks for its scores, or is refused.
+
+        `lethal` is what an active lethal alarm of the bed says.
+        """
+        gone_us, self._advanced_us = at_us - self._advanced_us, at_us
+        if self._calibration is not None and lethal:
+            self._calibration.alarmed(lethal, gone_us)
         if self._tentative is not None and at_us - self._asked_us > SCORES_WITHIN_S * 1e6:
             self._tentative = None
             return self._refuse(Refusal("The model gave no scores: see its alarm."), at_us)
@@ -182,7 +205,7 @@ class BeatScoring:
         if self._tentative is None:
             return []
         tentative, self._tentative = self._tentative, None
-        accepted = accept(tentative, self._taught, scores.scores)
+        accepted = accept(tentative, self._taught, scores.scores, self._alarms_per_day)
         if isinstance(accepted, Refusal):
             return self._refuse(accepted, scores.at_us)
         if self._review:
@@ -193,7 +216,7 @@ class BeatScoring:
     def _use(self, baseline: Baseline, at_us: int) -> list[Event]:
         self.baseline = baseline
         self._episode.reset()
-        return [CalibrationChanged(at_us, "accepted", baseline=baseline)]
+        return [CalibrationChanged(at_us, "accepted", _summary(baseline), baseline)]
 
     def _refuse(self, refusal: Refusal, at_us: int) -> list[Event]:
         if self._retry:
@@ -203,8 +226,4 @@ class BeatScoring:
 
 def _summary(baseline: Baseline) -> str:
     """What a baseline promises, in words."""
-    return (
-        f"{baseline.beats} beats, threshold {baseline.threshold:.3g}; expected are about "
-        f"{baseline.alarms_per_day:.2g} false alarms a day, and {baseline.recall * 100:.0f} % of "
-        "ventricular beats are found"
-    )
+    return f"{baseline.beats} beats, {baseline.promise}"

@@ -24,6 +24,7 @@ def analyze(
     calibrate: Annotated[
         float, typer.Option(min=0, help="Seconds at the start that teach this patient's normal.")
     ] = 0.0,
+    alarms_per_day: options.AlarmsPerDay = 1.0,
     out: Annotated[
         Path | None, typer.Option(help="Write NAME.bed, NAME.beats.csv and NAME.events.jsonl here.")
     ] = None,
@@ -43,6 +44,7 @@ def analyze(
             record,
             channel=channel,
             calibrate_s=calibrate,
+            alarms_per_day=alarms_per_day,
             limits=limits,
             progress=lambda done: bar.update(task, completed=done),
         )

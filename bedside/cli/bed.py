@@ -133,11 +133,20 @@ def _limit(text: str) -> tuple[str, float]:
 def calibrate(
     bed: Bed,
     seconds: Annotated[float, typer.Option(min=30, max=1800, help="How long to listen.")] = 300.0,
+    alarms_per_day: options.AlarmsPerDay = 1.0,
     config: options.Config = None,
 ) -> None:
-    """Learn this patient's normal from their own beats."""
-    act(bed, "calibrate", {"seconds": seconds}, config)
-    typer.echo(f"Bed {bed} is being calibrated for {seconds:.0f} s; bed list shows the result.")
+    """Learn this patient's normal from their own beats, and say what it promises."""
+    arguments = {"seconds": seconds, "alarms_per_day": alarms_per_day}
+    with StationClient(settings.load(config), options.operator()) as client:
+        done, reason = client.act(bed, "calibrate", arguments)
+        if not done:
+            raise BedsideError(f"The station refused: {reason}.")
+        typer.echo(f"Bed {bed} is being calibrated for {seconds:.0f} s; Ctrl-C leaves it running.")
+        accepted, words = client.calibration_result(bed, seconds)
+    if not accepted:
+        raise BedsideError(f"The calibration of bed {bed} was refused. {words}")
+    typer.echo(f"Bed {bed} is calibrated: {words}.")
 
 
 def act(bed: str, name: str, arguments: dict[str, Any], config: Any) -> None:

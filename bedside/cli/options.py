@@ -17,6 +17,11 @@ Config = Annotated[
     Path | None, typer.Option("--config", help="The configuration file, bedside.toml.")
 ]
 
+AlarmsPerDay = Annotated[
+    float,
+    typer.Option(min=0.1, max=100, help="How many false alarms of abnormal beats a day to bear."),
+]
+
 MARKS = {True: "ok   ", False: "FAULT", None: "?    "}
 """What stands before a finding: well, to be mended, not known."""
 

@@ -305,7 +305,7 @@ def calibration_words(snapshot: BedSnapshot) -> str:
         return "calibration done: c decides"
     if state == "running":
         return "calibration running"
-    return f"calibration {snapshot.calibration}" if state else snapshot.calibrated
+    return f"calibration {snapshot.calibration}" if state else snapshot.calibrated.partition(":")[0]
 
 
 def _short(text: str, width: int) -> str:

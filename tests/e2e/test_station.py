@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from bedside.cli.main import app
 from bedside.delivery.log_transport import LogTransport
 from bedside.errors import BedsideError
 from bedside.events import AlarmChanged, AlarmState, BedChanged, Event
@@ -153,6 +155,27 @@ def test_a_bed_is_discharged_and_admitted_from_elsewhere(
         assert client.act("nowhere", "admit", {})[0] is False
     states = [event.state.value for _, event in heard.events if isinstance(event, BedChanged)]
     assert states == ["admitted", "discharged", "admitted"]
+
+
+@pytest.mark.parametrize(
+    ("rhythm", "words"),
+    [
+        ("sinus/60", "about 10 false alarms a day expected"),
+        ("vt/60", "A lethal alarm was active meanwhile"),
+    ],
+)
+def test_calibrate_waits_for_its_result_and_says_what_it_promises_or_why_not(
+    rhythm: str, words: str, station: Station, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    config = tmp_path / "bedside.toml"
+    config.write_text(f"[broker]\nport = {mosquitto.port}\n")
+    source = PatientSource(SyntheticPatient(), parse_episodes(rhythm))
+    with VirtualNode(source, BED, "127.0.0.1", mosquitto.port, speed=SPEED):
+        wait_for(lambda: station.ward.counts.beats > 3)
+        given = ["calibrate", BED, "--seconds", "30", "--alarms-per-day", "10"]
+        said = CliRunner().invoke(app, [*given, "--config", str(config)])
+    assert words in said.output + str(said.exception)
+    assert isinstance(said.exception, BedsideError) == rhythm.startswith("vt")
 
 
 def test_limits_and_pauses_are_set_from_elsewhere_and_stay_visible(
