@@ -5,6 +5,7 @@ It reads the archive beside a running station. One thread calls it.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ import numpy as np
 from bedside.anomaly.autoencoder import Autoencoder
 from bedside.anomaly.baseline import Baseline, BaselineError
 from bedside.anomaly.fusion import Fusion
+from bedside.anomaly.normal import Normal
+from bedside.anomaly.provisional import Provisional
 from bedside.ecg.chain import ChainBeat, SignalChain
 from bedside.ecg.filters import BandPass
 from bedside.events import BeatWindow, Float32Array
@@ -30,7 +33,12 @@ COURSE_S = 72 * 3600.0
 LEAD_IN_S = 20.0
 """The detectors have learned this much of the heart before the beat that is explained."""
 
+PROVISIONAL_LEAD_IN_S = 120.0
+"""Without a baseline the patient's usual beat is learned from these seconds."""
+
 NEAR_S = 2.0
+SAME_BEAT_S = 0.05
+"""An R peak that was found again lies this near to where it was found live."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,34 +113,49 @@ class Review:
     def explain(self, bed: str, wall_us: int) -> LastBeat | None:
         """The beat nearest to a moment with its reconstruction, None where there is none near.
 
-        Scored anew with this model and the bed's present baseline, or with none.
+        Error and verdict are those of the live score, as they were recorded; the reconstruction is
+        made again, from the bed's baseline, which is what the live one was made from, or, before
+        it was learned, from the beats of the last two minutes, which are nearly so. A beat that has
+        no live score is scored by itself.
         """
-        from_us, to_us = wall_us - round(LEAD_IN_S * 1e6), wall_us + round(NEAR_S * 1e6)
-        nearest: tuple[float, ChainBeat, int] | None = None
-        for stretch in self._archive.read(bed, from_us, to_us):
-            for beat in _beats(stretch):
-                at_us = stretch.span.wall_us(beat.sample)
-                away_s = abs(at_us - wall_us) / 1e6
-                if away_s <= NEAR_S and (nearest is None or away_s < nearest[0]):
-                    nearest = away_s, beat, at_us
-        if nearest is None:
+        baseline = self._baseline(bed)
+        if baseline is not None and baseline.created_wall_us > wall_us:
+            baseline = None
+        lead_in_s = LEAD_IN_S if baseline is not None else PROVISIONAL_LEAD_IN_S
+        from_us, to_us = wall_us - round(lead_in_s * 1e6), wall_us + round(NEAR_S * 1e6)
+        near: list[tuple[float, int, int]] = []
+        stretches = self._archive.read(bed, from_us, to_us)
+        found = [(stretch, beat) for stretch in stretches for beat in _beats(stretch)]
+        for number, (stretch, beat) in enumerate(found):
+            at_us = stretch.span.wall_us(beat.sample)
+            near.append((abs(at_us - wall_us) / 1e6, number, at_us))
+        away_s, number, at_us = min(near, default=(math.inf, 0, 0))
+        if away_s > NEAR_S:
             return None
         if self._autoencoder is None:
             self._autoencoder = Autoencoder.load()
-        _, beat, at_us = nearest
-        window = BeatWindow(beat.sample, beat.window_mv, beat.timing, beat.beat_class, beat.usable)
-        baseline = self._baseline(bed)
-        [score] = self._autoencoder.score([window], baseline)
-        # Alone, without the minute before it: the live error may be down to half of this.
-        error = Fusion().error(score.shape_error, window.timing, baseline)
+        stretch, beat = found[number]
+        normal: Normal | None = baseline
+        if baseline is None:
+            provisional = Provisional()
+            for _, before in found[:number]:
+                provisional.add(_window(before))
+            normal = provisional.normal
+        [score] = self._autoencoder.score([_window(beat)], normal)
         threshold = (
             self._autoencoder.population_threshold if baseline is None else baseline.threshold
         )
+        error = Fusion().error(score.shape_error, beat.timing, normal)
+        abnormal = beat.usable and error > threshold
+        reach = round(SAME_BEAT_S * stretch.span.rate_hz)
+        for live in stretch.beats:
+            if live.error is not None and abs(live.sample - beat.sample) <= reach:
+                error, abnormal = live.error, live.abnormal
         return LastBeat(
             at_us,
             error,
             threshold,
-            error > threshold,
+            abnormal,
             beat.window_mv,
             score.reconstruction_mv,
             beat.beat_class.value,
@@ -186,6 +209,10 @@ def _beats(stretch: Stretch) -> list[ChainBeat]:
         chain.restart(0, stretch.first_sample + int(run[0]), stretch.span.rate_hz)
         found += chain.process(samples[run]).beats
     return found
+
+
+def _window(beat: ChainBeat) -> BeatWindow:
+    return BeatWindow(beat.sample, beat.window_mv, beat.timing, beat.beat_class, beat.usable)
 
 
 def _close_single_holes(samples: Float32Array) -> None:

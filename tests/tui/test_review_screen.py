@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,13 @@ import pytest
 from textual.pilot import Pilot
 
 from bedside.delivery.log_transport import LogTransport
-from bedside.events import AlarmChanged, AlarmState, Event, Priority
+from bedside.events import (
+    AlarmChanged,
+    AlarmState,
+    BeatScored,
+    Event,
+    Priority,
+)
 from bedside.review import Review
 from bedside.settings import BrokerSettings, RecordingSettings, Settings, StationSettings
 from bedside.simulator.patient import SyntheticPatient
@@ -31,10 +38,19 @@ BED = "bed-1"
 SPEED = 20.0
 
 
+@dataclass
+class Recorded:
+    """What a station recorded, and what it said of the beats while it did."""
+
+    folder: Path
+    scored: list[BeatScored]
+
+
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a station that has recorded some minutes with an asystole in them."""
+def live(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """A station that has recorded some minutes with an asystole in them, calibrated at first."""
     folder = tmp_path_factory.mktemp("recorded")
+    said = Recorded(folder / "data", [])
     broker = Mosquitto(folder)
     broker.start()
     alarms: list[str] = []
@@ -42,6 +58,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def heard(bed: str, event: Event, wall_us: int) -> None:
         if isinstance(event, AlarmChanged) and event.instance.state is AlarmState.ENDED:
             alarms.append(event.instance.code)
+        elif isinstance(event, BeatScored):
+            said.scored.append(event)
 
     station = Station(
         Settings(
@@ -55,6 +73,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     station.admit(BED)
     station.start()
+    station.feed().act(BED, "calibrate", {"seconds": 40})
     source = PatientSource(SyntheticPatient(), parse_episodes("sinus/110,asystole/10,sinus/40"))
     with VirtualNode(source, BED, "127.0.0.1", broker.port, speed=SPEED) as node:
         assert node.wait_until_sent(60)
@@ -63,7 +82,12 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
             time.sleep(0.05)
     station.stop()
     broker.kill()
-    return folder / "data"
+    return said
+
+
+@pytest.fixture(scope="module")
+def recorded(live: Recorded) -> Path:
+    return live.folder
 
 
 class BedNow(PaintedBed):
@@ -206,6 +230,21 @@ def test_the_nearest_beat_is_explained_with_a_reconstruction(recorded: Path) -> 
     assert beat.window_mv.shape == beat.reconstruction_mv.shape == (192,)
     assert not beat.abnormal
     assert abs(beat.wall_us - review.moment_us(arrest)) < 4_000_000
+
+
+def test_a_beat_is_explained_as_it_was_scored_live(live: Recorded) -> None:
+    """Its error to the precision that is recorded, its reconstruction from the same baseline."""
+    review = Review(live.folder)
+    [arrest] = [event for event in review.events(BED) if event.code == "asystole"]
+    told = [review.explain(BED, review.moment_us(arrest) - ago_s * 1_000_000) for ago_s in (2, 20)]
+    for beat in told:
+        assert beat is not None
+        [score] = [s for s in live.scored if np.allclose(s.window_mv, beat.window_mv, atol=1e-4)]
+        assert score.threshold is not None
+        assert score.threshold == beat.threshold
+        assert beat.error == pytest.approx(score.error, rel=2e-3)
+        assert beat.abnormal == score.abnormal
+        assert beat.reconstruction_mv == pytest.approx(score.reconstruction_mv, abs=1e-3)
 
 
 def test_the_view_around_an_arrest_has_beats_before_it_and_none_in_it(recorded: Path) -> None:
