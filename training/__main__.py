@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import wfdb
 
 from bedside.anomaly.autoencoder import Autoencoder
 from bedside.errors import BedsideError
@@ -20,6 +19,7 @@ from training import (
     datasets,
     demo,
     evaluate,
+    fetch,
     figures,
     kaggle,
     metrics,
@@ -36,14 +36,11 @@ from training.train import read_config, train
 PROJECT = Path(__file__).parents[1]
 MODEL = PROJECT / "model"
 CONFIG = Path(__file__).with_name("config.toml")
-DATABASES = ("mitdb", "nstdb", "nsrdb", "vfdb", "cudb", "ptbdb")
 
 
-def fetch(options: argparse.Namespace) -> None:
+def run_fetch(options: argparse.Namespace) -> None:
     """Download the databases from PhysioNet into DIR; set BEDSIDE_DATA to it afterwards."""
-    for name in DATABASES:
-        print(f"{name} …", flush=True)
-        wfdb.dl_database(name, str(options.dir / name))
+    fetch.fetch(options.dir, options.only, options.source)
 
 
 def run_reproduce(options: argparse.Namespace) -> None:
@@ -179,7 +176,10 @@ def main() -> int:
         made.set_defaults(run=run)
         return made
 
-    command("fetch", fetch).add_argument("dir", type=Path)
+    fetching = command("fetch", run_fetch)
+    fetching.add_argument("dir", type=Path)
+    fetching.add_argument("--only", nargs="+", choices=fetch.DATABASES, default=fetch.DATABASES)
+    fetching.add_argument("--from", dest="source", default=fetch.PHYSIONET, metavar="URL")
     reproduce = command("reproduce", run_reproduce)
     reproduce.add_argument("--kaggle", type=Path, metavar="DIR", help="folder of Kaggle's files")
     reproduce.add_argument("--most", type=int, default=2000, help="rows taken from MIT-BIH")

@@ -106,6 +106,9 @@ NSRDB_MEASURE = _named(
 SAME_PERSON: Mapping[str, str] = {"202": "201"}
 """Records of a person who has another record (mitdb directory: 201 and 202 are one man)."""
 
+LONGEST_S = 3600.0
+"""Of the days that nsrdb recorded, the first hour is used."""
+
 TRAIN = tuple(record for record in DS1 if record != "201")
 
 AAMI: Mapping[str, str] = {
@@ -201,8 +204,10 @@ def record_beats(folder: Path, record: str, lead: int = 0) -> RecordBeats:
     """
     path = folder / record
     try:
-        signals, fields = wfdb.rdsamp(str(path), channels=[lead])
-        marks = wfdb.rdann(str(path), "atr")
+        header = wfdb.rdheader(str(path))
+        end = min(header.sig_len, round(LONGEST_S * header.fs))
+        signals, fields = wfdb.rdsamp(str(path), channels=[lead], sampto=end)
+        marks = wfdb.rdann(str(path), "atr", sampto=end)
     except (OSError, ValueError, IndexError) as error:
         raise DataError(f"{path} cannot be read as a WFDB record: {error}.") from error
     rate_hz = float(fields["fs"])

@@ -7,6 +7,7 @@ each R peak 1.2 T, padded with zeros. Kaggle's rows are scaled to 0–1 once mor
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -53,30 +54,55 @@ def mitbih_rows(folder: Path, record: str) -> Rows:
 def ptb_rows(folder: Path) -> tuple[Rows, NDArray[np.str_]]:
     """Rows of lead II of the PTB records: healthy controls 0, infarctions 1; and whose they are.
 
-    `folder` holds `ptbdb_10s.npz` and `index.csv`. Raises `DataError` when it does not.
+    `folder` holds PhysioNet's records with their RECORDS, or the first 10 s of them as
+    `ptbdb_10s.npz` with `index.csv`. Raises `DataError` when it does not.
     """
-    try:
-        stored = np.load(folder / "ptbdb_10s.npz")
-        index = (folder / "index.csv").read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise DataError(f"{folder} holds no ptbdb_10s.npz and index.csv: {error}.") from error
-    reasons = {line.split(",")[0]: line.split(",")[3] for line in index[1:]}
     label_of = {"Healthy control": 0, "Myocardial infarction": 1}
-    lead = list(stored["leads"]).index("II")
     beats, labels, patients = [], [], []
-    for number, record in enumerate(stored["rec"]):
-        patient = str(record).split("_")[0]
-        label = label_of.get(reasons[str(record)])
+    extract = (folder / "ptbdb_10s.npz").exists()
+    for patient, reason, samples_mv, rate_hz in _extracted(folder) if extract else _raw(folder):
+        label = label_of.get(reason)
         if label is None or patient in DISTRUSTED:
             continue
-        samples = at_rate(stored["x_uV"][number, :, lead] / 1000.0, float(stored["fs"]))
-        window = samples[: int(WINDOW_S * RATE_HZ)]
+        window = at_rate(samples_mv, rate_hz)[: int(WINDOW_S * RATE_HZ)]
         for _, row in window_rows(window, r_peaks(window)):
             beats.append(row)
             labels.append(label)
             patients.append(patient)
     rows = Rows(np.asarray(beats, dtype=np.float32), np.asarray(labels))
     return rows, np.asarray(patients)
+
+
+def _extracted(folder: Path) -> Iterator[tuple[str, str, Array, float]]:
+    """Patient, reason for admission, lead II in mV and its rate, of each record in the extract."""
+    try:
+        stored = np.load(folder / "ptbdb_10s.npz")
+        index = (folder / "index.csv").read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise DataError(f"{folder} holds no ptbdb_10s.npz and index.csv: {error}.") from error
+    reasons = {line.split(",")[0]: line.split(",")[3] for line in index[1:]}
+    lead = list(stored["leads"]).index("II")
+    for number, record in enumerate(stored["rec"]):
+        samples_mv = stored["x_uV"][number, :, lead] / 1000.0
+        yield str(record).split("_")[0], reasons[str(record)], samples_mv, float(stored["fs"])
+
+
+def _raw(folder: Path) -> Iterator[tuple[str, str, Array, float]]:
+    """The same of PhysioNet's own files, of which the first 10 s are read."""
+    try:
+        for record in (folder / "RECORDS").read_text(encoding="utf-8").split():
+            header = wfdb.rdheader(str(folder / record))
+            lead = [name.lower() for name in header.sig_name].index("ii")
+            end = min(header.sig_len, round(WINDOW_S * header.fs))
+            signals, _ = wfdb.rdsamp(str(folder / record), channels=[lead], sampto=end)
+            said = [line.partition("Reason for admission:")[2] for line in header.comments]
+            reason = next(filter(None, map(str.strip, said)), "")
+            yield record.split("/")[0], reason, signals[:, 0], float(header.fs)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{folder} cannot be read as PhysioNet's ptbdb ({error}): fetch it with "
+            "`python -m training fetch`."
+        ) from error
 
 
 def at_rate(samples: Array, rate_hz: float) -> Array:

@@ -73,7 +73,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     )
     station.admit(BED)
     station.start()
-    station.feed().act(BED, "calibrate", {"seconds": 40})
+    station.feed().act(BED, "calibrate", {"seconds": 20, "retry": True})
     source = PatientSource(SyntheticPatient(), parse_episodes("sinus/110,asystole/10,sinus/40"))
     with VirtualNode(source, BED, "127.0.0.1", broker.port, speed=SPEED) as node:
         assert node.wait_until_sent(60)
