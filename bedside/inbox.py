@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from bedside import station_topics
+from bedside.claims import Holding
 from bedside.errors import BedsideError
 from bedside.events import ActionDone, Batch
 from bedside.node import wire
@@ -46,15 +47,22 @@ class Inbox:
         self,
         settings: Settings,
         *,
+        serves: Callable[[str], bool],
         hear: Callable[[Batch, float], bool],
+        other: Callable[[Holding, bool], None],
         act: Act,
         publish: Callable[[str, bytes, int, bool], bool],
         refused: Counter[str],
         now_us: Callable[[], int],
     ) -> None:
-        """`hear` takes a batch with the monotonic time in s at which it came."""
+        """`hear` takes a batch, of a node that this station `serves`, with the monotonic time in s
+        at which it came; `other` what a station, perhaps this one, says that it holds, and whether
+        it says so now or the broker kept it from before.
+        """
         self._settings = settings
+        self._serves = serves
         self._hear = hear
+        self._other = other
         self._act = act
         self._publish = publish
         self._refused = refused
@@ -63,11 +71,16 @@ class Inbox:
 
     def streams(self) -> tuple[str, ...]:
         """The topics of batches; what does not come is asked for by the acknowledgement."""
-        return (wire.ecg_topic("+"),)
+        names = self._settings.station.bed_names
+        exact = all(map(wire.is_node_name, names))
+        return tuple(wire.ecg_topic(name) for name in names) if exact else (wire.ecg_topic("+"),)
 
     def subscriptions(self) -> tuple[str, ...]:
         """The other topics to listen to."""
-        return (station_topics.action_topic(self._settings.station.name, "+", "+"),)
+        return (
+            station_topics.action_topic(self._settings.station.name, "+", "+"),
+            station_topics.state_topic("+"),
+        )
 
     def receive(self, topic: str, payload: bytes) -> None:
         """Take one message."""
@@ -76,8 +89,11 @@ class Inbox:
         if action is not None:
             self._asked(*action, payload)
             return
+        if station_topics.station_of(topic):
+            self._told(topic, payload, now=True)
+            return
         node = wire.node_of(topic)
-        if node is None or node[1] != "ecg":
+        if node is None or node[1] != "ecg" or not self._serves(node[0]):
             return
         try:
             batch = wire.decode_batch(payload, node[0], self._now_us())
@@ -88,6 +104,19 @@ class Inbox:
         if not self._hear(batch, received_s) and received_s - self._said_s > SAID_EVERY_S:
             self._said_s = received_s
             _log.error("analysis cannot keep up: a batch of node %s waits at the node", node[0])
+
+    def receive_kept(self, topic: str, payload: bytes) -> None:
+        """Take one message that the broker kept from before."""
+        if station_topics.station_of(topic):
+            self._told(topic, payload, now=False)
+
+    def _told(self, topic: str, payload: bytes, *, now: bool) -> None:
+        try:
+            holding = Holding.read(station_topics.read(payload))
+        except (ValueError, KeyError, TypeError, BedsideError):
+            return  # of another version: its beds cannot be told
+        if holding.station == station_topics.station_of(topic):
+            self._other(holding, now)
 
     def _asked(self, bed: str, user: str, payload: bytes) -> None:
         station = self._settings.station.name

@@ -94,6 +94,11 @@ class Picture:
         with self._lock:
             self._snapshot = replace(self._snapshot, links=links)
 
+    def set_fault(self, words: str) -> None:
+        """Say why the picture may be believed no more; empty: it may."""
+        with self._lock:
+            self._snapshot = replace(self._snapshot, fault=words)
+
     def set_calibrated(self, words: str) -> None:
         """Say whose threshold the gauge shows."""
         with self._lock:

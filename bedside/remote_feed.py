@@ -46,6 +46,7 @@ class RemoteFeed:
         self._news = threading.Condition(self._lock)
         self._beds: dict[str, _RemoteBed] = {}
         self._listed: set[str] | None = None
+        self._station_run = ""
         self._connected = False
         self._fault = ""
         self._stopped = False
@@ -100,7 +101,7 @@ class RemoteFeed:
     def beds(self) -> tuple[str, ...]:
         """The beds of the station of which a state has been heard, in order."""
         with self._lock:
-            return tuple(sorted(self._beds))
+            return tuple(sorted(self._beds.keys() & (self._listed or self._beds.keys())))
 
     def wait_for(self, bed: str) -> None:
         """Wait until a bed is known. Raises LinkError when the station has none of that name."""
@@ -225,7 +226,10 @@ class RemoteFeed:
         now_s = time.monotonic()
         match what:
             case "station":
-                up = bool(content["up"])
+                up, run = bool(content["up"]), str(content.get("run", ""))
+                if not up and self._station_run not in ("", run):
+                    return None  # another one of this name, which has given way
+                self._station_run = run
                 self._listed = set(map(str, content["beds"])) if up else None
                 self._stopped, self._fault = not up, ""
             case "delivery":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -89,7 +90,18 @@ class StationSettings(_Section):
         return path.expanduser()
 
     bed_names: tuple[str, ...] = ("*",)
-    """Nodes to serve, as shell patterns; a bed has the name of its node."""
+    """Nodes to serve, as shell patterns; a bed has the name of its node.
+
+    Several stations on one broker share out its nodes by these; each needs a name of its own.
+    """
+
+    @field_validator("bed_names")
+    @classmethod
+    def _can_fit(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            if not re.fullmatch(r"[][a-z0-9*?!-]{1,100}", pattern):
+                raise ValueError(f"{pattern!r} fits no node's name, which is of a-z, 0-9 and -")
+        return patterns
 
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
     """Port on loopback where Prometheus finds /metrics; without it nowhere."""

@@ -21,6 +21,7 @@ from bedside.alarms.replay import replay
 from bedside.anomaly.autoencoder import Autoencoder
 from bedside.anomaly.baseline import Baseline, BaselineError
 from bedside.anomaly.scoring import ModelFacts
+from bedside.claims import Holding
 from bedside.clerk import Clerk
 from bedside.counts import Counts
 from bedside.delivery.alert import Alert
@@ -94,6 +95,14 @@ class _Delivered:
     """A step of an alert's delivery."""
 
     step: DeliveryStep
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a station says that it holds: `now`, or before, and the broker kept it."""
+
+    holding: Holding
+    now: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +194,7 @@ class Station:
                 alert=self._dispatch.put,
                 follow=self._dispatch.follow,
                 patient_left=self._dispatch.patient_left,
-                publish=lambda *message: self._link.publish(*message),
+                publish=self._publish,
                 show=self._show,
                 now_us=self.now_us,
                 wall_us=self.wall_us,
@@ -202,9 +211,11 @@ class Station:
         )
         self._inbox = Inbox(
             settings,
+            serves=self.ward.serves,
             hear=self._heard,
+            other=self._heard_of,
             act=self.act,
-            publish=lambda *message: self._link.publish(*message),
+            publish=self._publish,
             refused=self.ward.counts.refused,
             now_us=self.now_us,
         )
@@ -232,7 +243,7 @@ class Station:
         self._stopping = True
         systemd.notify("STOPPING=1")
         name = self._settings.station.name
-        self._link.publish(*station_topics.state_message(name, up=False, beds=()))
+        self._publish(*station_topics.state_message(Holding(name, self.ward.claims.run, up=False)))
         self._link.stop()
         for worker in (self._analysis, self._scorer, self._disk):
             if not worker.stop():
@@ -332,7 +343,7 @@ class Station:
     # ── construction ──────────────────────────────────────────────────────────────────────────
 
     def _make_workers(self) -> None:
-        self._analysis = Worker[_Heard | _Taken | _Stored | _Delivered](
+        self._analysis = Worker[_Heard | _Taken | _Stored | _Delivered | _Told](
             "analysis",
             self._analyse,
             capacity=20_000,
@@ -358,12 +369,14 @@ class Station:
 
     def _make_link(self) -> Link:
         broker, station = self._settings.broker, self._settings.station
-        topic, payload, _, _ = station_topics.state_message(station.name, up=False, beds=())
+        gone = Holding(station.name, self.ward.claims.run, up=False)
+        topic, payload, _, _ = station_topics.state_message(gone)
         return Link(
             broker.address(),
             client_id=f"{station.name}-{secrets.token_hex(4)}",
             subscriptions=self._inbox.subscriptions(),
             streams=self._inbox.streams(),
+            on_kept=self._inbox.receive_kept,
             will=(topic, payload),
             on_message=self._inbox.receive,
             on_state=self._broker_changed,
@@ -399,6 +412,10 @@ class Station:
                 alarms=left.alarms if same else None,
             )
 
+    def _publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
+        """To the broker, unless another station has this one's name: its topics are not ours."""
+        return not self.ward.muted and self._link.publish(topic, payload, qos, retain)
+
     def _show(self, bed: str, event: Event, wall_us: int) -> None:
         if isinstance(event, Sound) and self._sounder is not None:
             self._sounder.play(event.priority)
@@ -432,7 +449,7 @@ class Station:
 
     # ── the analysis thread ───────────────────────────────────────────────────────────────────
 
-    def _analyse(self, item: _Heard | _Taken | _Stored | _Delivered) -> None:
+    def _analyse(self, item: _Heard | _Taken | _Stored | _Delivered | _Told) -> None:
         match item:
             case _Heard():
                 self.ward.heard(item.batch)
@@ -446,9 +463,14 @@ class Station:
                 self.ward.not_stored(item.ranges)
             case _Delivered():
                 self.ward.delivered(item.step)
+            case _Told():
+                self.ward.heard_of(item.holding, item.now)
 
     def _heard(self, batch: Batch, received_s: float) -> bool:
         return self._analysis.put(_Heard(batch, received_s))
+
+    def _heard_of(self, holding: Holding, now: bool) -> None:
+        self._analysis.put(_Told(holding, now))
 
     def _lag_s(self) -> float:
         """How long the batch that was last analysed had waited, while others wait."""

@@ -9,10 +9,11 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import astuple, fields
 from typing import Any
 
+from bedside.claims import Holding
 from bedside.delivery.delivery import DeliveryStep
 from bedside.errors import LinkError
 from bedside.event_json import instance_json, read_instance
@@ -32,6 +33,8 @@ _ACTION = re.compile(
     r"/action/(?P<user>[^/+#]{1,64})"
 )
 
+_STATE = re.compile(rf"{_ROOT}/(?P<station>[a-z0-9-]{{1,32}})/state")
+
 _OF_BED = re.compile(
     rf"{_ROOT}/(?P<station>[a-z0-9-]{{1,32}})/bed/(?P<bed>[a-z0-9-]{{1,32}})"
     r"/(?P<what>state|events|wave|result)(/[^/+#]{1,64})?"
@@ -43,10 +46,16 @@ def state_topic(station: str) -> str:
     return f"{_ROOT}/{station}/state"
 
 
-def state_message(station: str, *, up: bool, beds: Iterable[str]) -> tuple[str, bytes, int, bool]:
+def state_message(holding: Holding) -> tuple[str, bytes, int, bool]:
     """Topic, payload, QoS and retained flag of the station's own state."""
-    content = {"version": VERSION, "up": up, "station": station, "beds": sorted(beds)}
-    return state_topic(station), json.dumps(content).encode(), 1, True
+    content = {"version": VERSION} | holding.json()
+    return state_topic(holding.station), json.dumps(content).encode(), 1, True
+
+
+def station_of(topic: str) -> str:
+    """The station whose state a topic is, empty for any other."""
+    match = _STATE.fullmatch(topic)
+    return "" if match is None else match["station"]
 
 
 def bed_topic(station: str, bed: str, what: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import logging
 import secrets
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from bedside.alarms.notification import Notifications
 from bedside.anomaly.baseline import Baseline
 from bedside.anomaly.scoring import ModelFacts
 from bedside.broadcast import Broadcast
+from bedside.claims import Claims, Holding
 from bedside.counts import Counts
 from bedside.delivery.alert import alert_of, test_alert, test_id
 from bedside.delivery.delivery import DeliveryState, DeliveryStep
@@ -74,6 +76,10 @@ _LOGGED = (
 
 NODE_SILENT_S = 3.0
 REMEMBERED_ACTIONS = 1000
+STATE_EVERY_S = 1.0
+UNMATCHED_S = 15.0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -121,7 +127,12 @@ class Ward:
             self.counts,
             self._publish_states,
         )
-        self._said_beds: set[str] | None = None
+        self.claims = Claims(settings.station.name)
+        self.muted = False
+        self._left: dict[str, _Bed] = {}
+        self._elsewhere: dict[str, str] = {}
+        self._said_us: int | None = None
+        self._unmatched_said = False
         self._done: deque[str] = deque(maxlen=REMEMBERED_ACTIONS)
         self._hops: deque[Hop] = deque(maxlen=500)
 
@@ -176,9 +187,12 @@ class Ward:
     def heard(self, batch: Batch) -> None:
         """A batch came from a node."""
         if batch.node not in self._beds:
-            if not self.serves(batch.node):
+            if not (self.serves(batch.node) and self._may_serve(batch.node)):
                 return
-            self.open_bed(batch.node)
+            if batch.node not in self._left:
+                self.open_bed(batch.node)
+            else:
+                self._take_back(batch.node)
         bed = self._beds[batch.node]
         self.counts.batches += 1
         arrival = bed.stream.accept(batch)
@@ -203,7 +217,9 @@ class Ward:
         """Any other input: of a bed, or of all beds where the name is empty."""
         match happened:
             case Health():
-                self._said_beds = None
+                self._said_us = None
+                if happened.subject == "broker" and happened.ok:
+                    self.claims.connected(self._now_s())
                 self._step_all(happened)
             case Action():
                 self._act(name, happened, answer)
@@ -232,12 +248,13 @@ class Ward:
 
     def tick(self, at_us: int) -> None:
         """Time goes on for every bed: all that came up to `at_us` was heard."""
-        if self._said_beds != self._beds.keys():
-            message = station_topics.state_message(
-                self._settings.station.name, up=True, beds=self._beds
-            )
-            if self._ports.publish(*message):
-                self._said_beds = set(self._beds)
+        self.claims.tick(self._now_s())
+        self._look_at_claims()
+        now_us = self._ports.now_us()
+        if self._said_us is None or now_us - self._said_us >= STATE_EVERY_S * 1e6:
+            message = station_topics.state_message(self.holding())
+            self._said_us = now_us if self._ports.publish(*message) else None
+        self._say_unmatched()
         self._step_all(Tick(at_us))
         wall_us = self._ports.wall_us()
         for name, bed in self._beds.items():
@@ -245,6 +262,23 @@ class Ward:
                 self._alert(name, instance)
             bed.picture.set_links(self._links(bed))
             bed.broadcast.state(self._ports.now_us(), wall_us)
+
+    def holding(self) -> Holding:
+        """The beds that this station serves, for others to hear."""
+        beds = {name: bed.monitor.state is not BedState.DISCHARGED for name, bed in self._items()}
+        return self.claims.holding(beds, self._now_s())
+
+    def heard_of(self, holding: Holding, now: bool) -> None:
+        """A station, perhaps this one itself, says what it holds, or said so before (not `now`)."""
+        if holding.run == self.claims.run:
+            return
+        if not now:
+            self.claims.kept(holding, self._now_s())
+            return
+        self.claims.heard(holding, self._now_s())
+        if holding.station == self._settings.station.name:
+            self._said_us = None  # it has overwritten, on the broker, what this one says
+        self._look_at_claims()
 
     def delivered(self, step: DeliveryStep) -> None:
         """An alert's delivery made a step: it stands beside its alarm in every picture."""
@@ -265,6 +299,80 @@ class Ward:
     def hops(self, alert_id: str) -> tuple[Hop, ...]:
         """How far an alert has come, oldest step first, of the last 500 steps; on any thread."""
         return tuple(hop for hop in tuple(self._hops) if hop.alert_id == alert_id)
+
+    # ── other stations ────────────────────────────────────────────────────────────────────────
+
+    def _now_s(self) -> float:
+        return self._ports.now_us() / 1e6
+
+    def _items(self) -> list[tuple[str, _Bed]]:
+        return list(self._beds.items())
+
+    def _may_serve(self, name: str) -> bool:
+        """Whether no other station has a bed that this one does not hold."""
+        other = self.claims.served_by(name, mine=False, patient=False, now_s=self._now_s())
+        if other and self._elsewhere.get(name) != other:
+            self._elsewhere[name] = other
+            self._say_elsewhere()
+        return not (other or self.muted)
+
+    def _look_at_claims(self) -> None:
+        """Leave beds that another station has, and take back those that it has let go."""
+        now_s, before = self._now_s(), (self.muted, dict(self._elsewhere))
+        patients = any(bed.monitor.state is not BedState.DISCHARGED for bed in self._beds.values())
+        self.muted = self.claims.has_namesake(not self.muted, patients, now_s)
+        for name, bed in self._items():
+            patient = bed.monitor.state is not BedState.DISCHARGED
+            other = self.claims.served_by(name, mine=True, patient=patient, now_s=now_s)
+            if other or self.muted:
+                self._elsewhere |= {name: other} if other else {}
+                self._leave(name, other or self._settings.station.name)
+        for name in list(self._elsewhere):
+            if not self.claims.served_by(name, mine=False, patient=False, now_s=now_s):
+                del self._elsewhere[name]
+        for name in [] if self.muted else list(self._left):
+            if name not in self._elsewhere:
+                self._take_back(name)
+        if before != (self.muted, self._elsewhere):
+            self._say_elsewhere()
+
+    def _say_unmatched(self) -> None:
+        """Once, some time after the start: the patterns that no node's name fits."""
+        if self._unmatched_said or not self.claims.connected_for(UNMATCHED_S, self._now_s()):
+            return
+        self._unmatched_said = True
+        known = [*self._beds, *self._elsewhere]
+        for pattern in self._settings.station.bed_names:
+            if not fnmatch.filter(known, pattern):
+                _log.warning(
+                    "no node whose name fits %r has spoken: check the nodes' names, or --beds and "
+                    "station.bed_names",
+                    pattern,
+                )
+
+    def _leave(self, name: str, other: str) -> None:
+        bed = self._left[name] = self._beds.pop(name)
+        bed.picture.set_fault(f"STATION {other.upper()} SERVES THIS BED: this picture is old")
+        self._ports.patient_left(name)
+        self._said_us = None
+        _log.warning("bed %s is left to station %s, which has it", name, other)
+
+    def _take_back(self, name: str) -> None:
+        bed = self._beds[name] = self._left.pop(name)
+        bed.picture.set_fault("")
+        self._said_us = None
+        _log.warning("bed %s is served here again", name)
+
+    def _say_elsewhere(self) -> None:
+        words = ""
+        if self.muted:
+            words = f"another station is called {self._settings.station.name}: set station.name"
+        elif self._elsewhere:
+            first, *more = sorted(self._elsewhere)
+            words = f"bed {first} is served by station {self._elsewhere[first]}" + (
+                f", and {len(more)} more" if more else ""
+            )
+        self.station.health(Health(self._ports.now_us(), "beds", not words, words))
 
     # ── steps ─────────────────────────────────────────────────────────────────────────────────
 

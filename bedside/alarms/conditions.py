@@ -66,6 +66,7 @@ _TABLE = (
         technical=True,
         delay="analysis_stalled_s",
     ),
+    Condition("two-stations", Priority.MEDIUM, "beds served elsewhere", technical=True),
     Condition("poor-signal", Priority.LOW, "poor signal", technical=True),
     Condition(
         "delivery-failing",

@@ -34,6 +34,7 @@ _SUBJECTS = {
     "broker": _Subject("broker-away", "broker away"),
     "disk": _Subject("storage-failing", "recording failing"),
     "outbox": _Subject("storage-failing", "alerts at risk"),
+    "beds": _Subject("two-stations", "not served here"),
     "high-delivery": _Subject("delivery-failing", "high alert not delivered", Priority.MEDIUM),
     "sound": _Subject("sound-failing", "no alarm sound"),
     "clock": _Subject("clock-unsynced", "the station's clock is not set"),

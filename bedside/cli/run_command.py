@@ -33,6 +33,17 @@ def run(
             help="Start although the broker is away, alarm, and wait for it: for a service.",
         ),
     ] = False,
+    beds: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Serve the nodes that fit this shell pattern, such as 'icu-*'; may be repeated. "
+            "Several stations share a broker's nodes by disjoint patterns."
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name of this station; each on one broker needs its own."),
+    ] = None,
     config: options.Config = None,
     seconds: Annotated[
         float, typer.Option(min=0, help="Stop after this many seconds; 0: run on.")
@@ -46,6 +57,9 @@ def run(
     from bedside.station import Station
 
     settings = settings_file.load(config)
+    given = {"bed_names": beds, "name": name}
+    given = {key: value for key, value in given.items() if value}
+    settings = settings_file.with_values(settings, "station", given)
     if not unattended:
         check(settings.broker.address())
     if headless:

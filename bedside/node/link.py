@@ -41,7 +41,8 @@ class Link:
     `on_message(topic, payload)` and `on_state(connected, detail)` run on the link's thread and
     must return soon; `on_published(token)` hears that the broker has a publish of QoS 1, and may
     not wait for a thread that is publishing. `subscriptions` are of QoS 1, `streams` of QoS 0, for
-    what is asked for again where it lacks. `will` is the topic and payload that the broker
+    what is asked for again where it lacks. What the broker kept from before goes to `on_kept`,
+    where there is one. `will` is the topic and payload that the broker
     publishes, retained, when this side vanishes.
     """
 
@@ -55,6 +56,7 @@ class Link:
         will: tuple[str, bytes] | None = None,
         keepalive_s: int = 2,
         on_message: Callable[[str, bytes], None] = lambda topic, payload: None,
+        on_kept: Callable[[str, bytes], None] | None = None,
         on_state: Callable[[bool, str], None] = lambda connected, detail: None,
         on_published: Callable[[int], None] = lambda token: None,
     ) -> None:
@@ -65,6 +67,7 @@ class Link:
         self._will = will
         self._keepalive_s = keepalive_s
         self._on_message, self._on_state = on_message, on_state
+        self._on_kept = on_kept or on_message
         self._on_published = on_published
         self._client: mqtt.Client | None = None
         self._connected = False
@@ -193,7 +196,8 @@ class Link:
         return client
 
     def _deliver(self, message: mqtt.MQTTMessage) -> None:
-        self._on_message(message.topic, bytes(message.payload))
+        deliver = self._on_kept if message.retain else self._on_message
+        deliver(message.topic, bytes(message.payload))
 
     def _guard(self, call: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:
         try:
