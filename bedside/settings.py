@@ -122,6 +122,9 @@ class RecordingSettings(_Section):
     keep_h: float = Field(default=72.0, ge=1, le=8760)
     """Hours of signal kept of each bed; older ones are deleted, except the strips of alarms."""
 
+    strips_mb: int = Field(default=200, ge=1)
+    """Room for the strips of each bed's alarms, 200 MB for some 3500; then the oldest go."""
+
     low_space_mb: int = Field(default=500, ge=10)
     """An alarm tells when less than this is free on the disk."""
 

@@ -48,7 +48,7 @@ from bedside.ports import LogEntry, Ports
 from bedside.recording import bed_file
 from bedside.recording.beats import BeatNote, StripNote
 from bedside.recording.bed_file import BedFile
-from bedside.recording.recorder import Recorder, SyncError
+from bedside.recording.recorder import AheadOfTimeError, Recorder, SyncError
 from bedside.settings import Settings
 from bedside.sounder import Sounder
 from bedside.ward import Answer, SequenceRanges, Ward
@@ -164,6 +164,7 @@ class Station:
             folder / "recordings",
             settings.recording.sync_every_s,
             keep_h=settings.recording.keep_h,
+            strips_mb=settings.recording.strips_mb,
             low_space_mb=settings.recording.low_space_mb,
             wall_us=self.wall_us,
         )
@@ -499,10 +500,11 @@ class Station:
             case Batch():
                 try:
                     self._recorder.write(item)
-                except RecordError:
+                except RecordError as error:
                     lost = {(item.node, item.boot_id): [(item.sequence, item.sequence)]}
                     self._analysis.put(_Stored(lost, safe=False))
-                    raise
+                    if not isinstance(error, AheadOfTimeError):
+                        raise  # what is ahead of time comes again and again: `shortage` tells
             case BeatNote() | StripNote():
                 self._recorder.note(item)
             case _Kept():

@@ -17,7 +17,7 @@ from bedside.errors import BedsideError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bedside.recording.archive import Archive
+    from bedside.recording.archive import Archive, Damage
     from bedside.recording.archived_event import ArchivedEvent
     from bedside.recording.export.piece import Piece
 
@@ -98,6 +98,34 @@ def export(
     if not written:
         raise BedsideError(f"Nothing of bed {bed} lies there: bedside records list {bed} tells.")
     typer.echo(f"{len(written)} files in {out}, the first one {written[0].name}.")
+    damaged = sum(map(len, archive.damage(bed, *_range(archive, bed, since, until, event))))
+    if damaged:
+        typer.echo(
+            f"{damaged} stretches of this are no longer what was recorded, the disk has changed "
+            f"them: bedside records verify {bed} tells which.",
+            err=True,
+        )
+
+
+@group.command()
+def verify(
+    bed: Annotated[str, typer.Argument(help="One bed; without it all.")] = "",
+    config: options.Config = None,
+) -> None:
+    """Compare every sample with the checksum that was written with it; exit code 1 on damage."""
+    archive = _archive(config)
+    if bed:
+        _known(archive, bed)
+    records = damaged = 0
+    for name in [bed] if bed else archive.beds():
+        for found in archive.damage(name):
+            records += 1
+            damaged += bool(found)
+            for each in found:
+                typer.echo(f"{name:<16}{_damage(each)}")
+    typer.echo(f"{records} records read, {damaged} damaged.")
+    if damaged:
+        raise typer.Exit(1)
 
 
 @group.command()
@@ -181,6 +209,13 @@ def _archive(config: Path | None) -> Archive:
     return Archive(settings.load(config).station.data_dir)
 
 
+def _damage(damage: Damage) -> str:
+    if not damage.seconds:
+        return f"the journal {damage.path} has records that cannot be read"
+    when = _local(damage.from_wall_us) if damage.from_wall_us else "at an unknown time"
+    return f"{damage.seconds:.1f} s from {when} are not what was recorded, in {damage.path}"
+
+
 def _known(archive: Archive, bed: str) -> None:
     known = archive.beds()
     if bed not in known:
@@ -202,8 +237,17 @@ def _chosen(
         for number, stretch in enumerate(found, 1):
             yield piece_of(stretch, events), number / len(found)
         return
+    yield from _between(archive, bed, *_range(archive, bed, since, until, ""))
+
+
+def _range(archive: Archive, bed: str, since: str, until: str, event_id: str) -> tuple[int, int]:
+    """The Unix times in µs between which an alarm with its strip, or a time, lies."""
+    if event_id:
+        event = _event(archive, bed, event_id)
+        around_us = round(60e6)
+        return event.onset_wall_us - around_us, event.active_wall_us + around_us
     from_us = moments.moment_us(since) if since else 0
-    yield from _between(archive, bed, from_us, moments.moment_us(until) if until else LAST_US)
+    return from_us, moments.moment_us(until) if until else LAST_US
 
 
 def _between(archive: Archive, bed: str, from_us: int, to_us: int) -> Iterator[tuple[Piece, float]]:

@@ -30,7 +30,7 @@ from bedside.recording.archived_event import ArchivedEvent, events_of
 from bedside.recording.beats import RecordedBeat
 from bedside.recording.journal import BeatTable
 from bedside.recording.retention import STRIPS
-from bedside.recording.runs import INVALID_SAMPLE
+from bedside.recording.runs import INVALID_SAMPLE, LAST_WALL_US
 from bedside.recording.spans import Span, spans_of
 from bedside.recording.stored_segment import StoredSegment
 from bedside.recording.trend import Trend, trend_of
@@ -56,6 +56,18 @@ class Stretch:
     def to_wall_us(self) -> int:
         """The moment of the end."""
         return self.span.wall_us(self.first_sample + len(self.samples_mv))
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A stretch whose samples, or a journal whose records, are not as they were written.
+
+    `from_wall_us` is 0 where no clock told it; `seconds` is 0 for a journal.
+    """
+
+    path: Path
+    from_wall_us: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +115,31 @@ class Archive:
                 if first < end:
                     found.append(self._stretch(signal, span, first, end))
         return sorted(found, key=lambda stretch: stretch.from_wall_us)
+
+    def damage(
+        self, bed: str, from_wall_us: int = 0, to_wall_us: int = LAST_WALL_US
+    ) -> Iterator[list[Damage]]:
+        """What of each segment of a bed the disk has changed since, a list for each one read.
+
+        Raises RecordError.
+        """
+        for segment in self._segments(bed):
+            try:
+                rows = segment.damaged()
+            except OSError as error:
+                raise _unreadable(segment.path, error) from error
+            found = [
+                Damage(
+                    segment.path.with_suffix(".dat"),
+                    int(row["wall_us"]),
+                    int(row["count"]) * 1000 / int(row["rate_mhz"]),
+                )
+                for row in rows
+                if not row["wall_us"] or from_wall_us <= row["wall_us"] < to_wall_us
+            ]
+            if segment.journal.damaged:
+                found.append(Damage(segment.path.with_suffix(".idx"), 0, 0.0))
+            yield found
 
     def trend(self, bed: str, from_wall_us: int, to_wall_us: int, every_s: float = 60.0) -> Trend:
         """The course of a bed's heart rate, ectopics and error. Raises RecordError."""

@@ -180,7 +180,10 @@ class BeatTable:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Journal:
-    """What a segment's journal holds; `end_bytes` is where the next record goes."""
+    """What a segment's journal holds; `end_bytes` is where the next record goes.
+
+    `damaged` counts the records that are not as they were written.
+    """
 
     format: SegmentFormat
     rows: Records
@@ -188,6 +191,7 @@ class Journal:
     keeps: Records
     sealed: bool
     end_bytes: int
+    damaged: int = 0
 
 
 def read_journal(content: bytes) -> Journal | None:
@@ -213,6 +217,7 @@ def read_journal(content: bytes) -> Journal | None:
         records[intact[kinds == _KEEP]].view(KEEP),
         bool(len(intact)) and int(records["kind"][last]) == _SEAL,
         (last + 2) * RECORD_BYTES,
+        len(written) - len(intact),
     )
 
 

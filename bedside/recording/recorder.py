@@ -10,7 +10,8 @@ of all that waited go to disk in one write. A sample's place in its file follows
 alone, so a late batch closes its gap where it belongs and a repeated one changes nothing. A boot
 whose rate changes by more than 0.5 % or whose gain changes goes on in `BOOTID_HOUR_2` and so on.
 
-When a bed has more than its hours, its oldest segment goes (`retention`).
+When a bed has more than its hours, its oldest segment goes (`retention`). So a batch whose index
+runs ahead of time is refused: what it skips would count as hours.
 """
 
 from __future__ import annotations
@@ -31,14 +32,23 @@ from bedside.events import Batch
 from bedside.ranges import Range, Ranges
 from bedside.recording.beats import BeatNote, RecordedBeat, StripNote
 from bedside.recording.journal import Records, SegmentFormat
-from bedside.recording.retention import OnDisk, budget_bytes, prune
+from bedside.recording.retention import OnDisk, budget_bytes, prune, prune_strips
 from bedside.recording.runs import Place, Staged, runs
 from bedside.recording.segment import Segment
 from bedside.recording.staging import Staging
 from bedside.recording.stored_segment import StoredSegment
 
 KEEP_H = 72.0
+STRIPS_MB = 200
 LOW_SPACE_MB = 500
+
+FASTEST_HZ = 1100
+"""No node samples faster than 1000 Hz, by a clock that is not much off."""
+
+AHEAD_S = 3600.0
+"""So far ahead of that a sample may be, for what a station could not know of the time before."""
+
+TOLD_FOR_S = 60.0
 STRIP_S = 30.0
 """What is kept before and after an event."""
 LONGEST_ONSET_S = 600.0
@@ -71,6 +81,9 @@ class _Boot:
 
     signals: dict[int, _Signal] = field(default_factory=dict)
     signal_in_use: int = 0
+    pace: tuple[int, float] | None = None
+    """A sample of it, and the time in s at which it was there, as far as this run knows."""
+    end_sample: int = 0
     written: Ranges = field(default_factory=Ranges)
     synced: Ranges = field(default_factory=Ranges)
 
@@ -100,6 +113,8 @@ class _Node:
     notes: deque[RecordedBeat | _Keep] = field(default_factory=lambda: deque(maxlen=_WAITING_NOTES))
     begun: int = 0
     """How many segments were ever begun."""
+    heard_s: float | None = None
+    """When a batch last came."""
     grown: bool = False
     """Whether one was begun since the last look at the budget."""
 
@@ -111,6 +126,10 @@ class _Node:
 
 SequenceRanges = dict[tuple[str, int], list[Range]]
 """Ranges of sequence numbers by (node, boot id)."""
+
+
+class AheadOfTimeError(RecordError):
+    """A node counts samples that cannot have been sampled yet; its recording would be their gap."""
 
 
 class SyncError(RecordError):
@@ -133,20 +152,25 @@ class Recorder:
         sync_every_s: float = 10.0,
         *,
         keep_h: float = KEEP_H,
+        strips_mb: int = STRIPS_MB,
         low_space_mb: int = LOW_SPACE_MB,
         wall_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         """Open `folder`, made where it is missing, and take up what a killed process had staged.
 
-        `keep_h` hours of signal stay of each node; `wall_us` dates the batches of a node without
-        a clock. Raises `RecordError` when the folder cannot be written or another recorder has it.
+        `keep_h` hours of signal and `strips_mb` of strips stay of each node; `wall_us` dates the
+        batches of a node without a clock. Raises `RecordError` when the folder cannot be written or
+        another recorder has it.
         """
         self._folder = folder
         self._sync_every_s = sync_every_s
         self._keep_h = keep_h
+        self._strips_mb = strips_mb
         self._low_space_mb = low_space_mb
         self._wall_us = wall_us
         self._last_sync_s: float | None = None
+        self._now_s = 0.0
+        self._ahead: tuple[float, str] | None = None
         self._nodes: dict[str, _Node] = {}
         self._again: list[tuple[str, int, int, int]] = []
         self._failure: SyncError | None = None
@@ -180,9 +204,19 @@ class Recorder:
 
         A batch that is stored already is not written again, but is reported by the next `sync`.
         Raises `RecordError` for a batch that fits no record, and where the node's folder cannot be
-        read.
+        read; `AheadOfTimeError` for one whose index runs ahead of the time that `sync` was told,
+        because the hours between would push out all that is recorded.
         """
-        boot = self._node(batch.node).boot(batch.boot_id)
+        node = self._node(batch.node)
+        boot = node.boots.get(batch.boot_id)
+        if not self._in_time(node, boot, batch):
+            words = f"node {batch.node} counts samples faster than time: update its firmware"
+            self._ahead = self._now_s, words
+            raise AheadOfTimeError(words)
+        boot = node.boot(batch.boot_id)
+        node.heard_s = self._now_s
+        boot.pace = boot.pace or (batch.first_sample, self._now_s)
+        boot.end_sample = max(boot.end_sample, batch.end_sample)
         if batch.sequence in boot.written:
             if batch.sequence in boot.synced:
                 self._again.append((batch.node, batch.boot_id, batch.sequence, batch.sequence))
@@ -190,6 +224,18 @@ class Recorder:
         staged = Staged(batch, self._wall_us())
         self._stage(staged)
         self._staging.add(staged)
+
+    def _in_time(self, node: _Node, boot: _Boot | None, batch: Batch) -> bool:
+        """Whether what a batch skips can have been sampled since the node was last heard."""
+        if boot is None and node.heard_s is not None:
+            # It started after the last batch of the boot before, at index 0.
+            known_sample, known_s, end_sample = 0, node.heard_s, 0
+        elif boot is not None and boot.pace is not None:
+            (known_sample, known_s), end_sample = boot.pace, boot.end_sample
+        else:
+            return True
+        since = known_sample + (self._now_s - known_s) * FASTEST_HZ + AHEAD_S * batch.rate_hz
+        return batch.first_sample <= max(end_sample, since)
 
     def note(self, note: BeatNote | StripNote) -> None:
         """Take a beat, or word of an alarm; it reaches the disk with the next sync.
@@ -219,6 +265,7 @@ class Recorder:
         synced: what was taken of it since the last sync counts as not written. What other nodes had
         synced is then returned first, and the error raised by the next call.
         """
+        self._now_s = now_s
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
@@ -235,7 +282,11 @@ class Recorder:
         return _in_ranges(safe)
 
     def shortage(self) -> str:
-        """What is wrong with the room on the disk, in words; empty while there is enough."""
+        """What is not recorded for want of room on the disk, or of sense in a node's count, in
+        words; empty while all is.
+        """
+        if self._ahead is not None and self._now_s - self._ahead[0] < TOLD_FOR_S:
+            return self._ahead[1]
         try:
             disk = os.statvfs(self._folder)
         except OSError as error:
@@ -323,6 +374,7 @@ class Recorder:
         in_use = {segment.path for segment in node.open.values()}
         budget = budget_bytes(self._keep_h, newest.format.rate_hz)
         remaining = prune(name, node.folder, budget, in_use)
+        prune_strips(node.folder, self._strips_mb * 1_000_000)
         node.grown = False
         boots = {each.path.name[:8] for each in remaining}
         node.boots = {

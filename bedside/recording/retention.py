@@ -1,4 +1,4 @@
-"""What of a bed's recording stays: the newest hours, and the strips of its events for good.
+"""What of a bed's recording stays: the newest hours, and the newest strips of its events.
 
 The budget is counted in the disk's blocks, in the order in which segments were begun. No clock
 has a say in it, so a clock that jumps deletes nothing.
@@ -17,8 +17,8 @@ import numpy as np
 from bedside.events import Batch, Flags
 from bedside.recording.journal import SegmentFormat
 from bedside.recording.runs import Run, Staged
-from bedside.recording.segment import SAMPLE_BYTES, Segment
-from bedside.recording.stored_segment import StoredSegment
+from bedside.recording.segment import Segment
+from bedside.recording.stored_segment import SAMPLE_BYTES, StoredSegment
 
 STRIPS = "strips"
 """The folder beside a node's segments that holds the strips of events."""
@@ -28,7 +28,7 @@ _JOURNAL_HOUR_BYTES = 98_304
 _SPARE_H = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class OnDisk:
     """A segment's files; `number` is 0 where no journal vouches for them: those go first."""
 
@@ -87,6 +87,22 @@ def prune(node: str, folder: Path, budget: int, in_use: Collection[Path]) -> lis
         each.remove()
         segments.remove(each)
     return segments
+
+
+def prune_strips(folder: Path, budget: int) -> None:
+    """Delete a node's strips, the oldest first, until the rest fits. Raises OSError."""
+    strips = folder / STRIPS
+    if not strips.is_dir():
+        return
+    found = sorted(
+        (path.stat().st_mtime_ns, OnDisk(path.with_suffix(""))) for path in strips.glob("*.idx")
+    )
+    taken = sum(each.blocks_bytes() for _, each in found)
+    for _, each in found:
+        if taken <= budget:
+            return
+        taken -= each.blocks_bytes()
+        each.remove()
 
 
 def save_strips(node: str, path: Path) -> None:

@@ -16,7 +16,6 @@ import contextlib
 import ctypes
 import errno
 import os
-import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,8 +36,8 @@ from bedside.recording.journal import (
     read_journal,
 )
 from bedside.recording.runs import INVALID_SAMPLE, LAST_WALL_US, Run
+from bedside.recording.stored_segment import SAMPLE_BYTES, vouched
 
-SAMPLE_BYTES = 2
 _FILL = np.full(32_768, INVALID_SAMPLE, "<i2").tobytes()
 _KEEP_SIZE = 1
 _CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
@@ -165,19 +164,11 @@ class Segment:
         assert journal is not None
         samples = memoryview(os.pread(self._samples, self._samples_bytes, 0))
         rows = journal.rows
-        start, length = self.format.start_sample, self.format.length
-        firsts = rows["first_sample"].astype(np.int64) - start
-        begins = np.clip(firsts, 0, length) * SAMPLE_BYTES
-        ends = np.clip(firsts + rows["count"], 0, length) * SAMPLE_BYTES
-        crcs = [
-            zlib.crc32(samples[begin:end])
-            for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)
-        ]
-        vouched = rows["samples_crc"] == np.array(crcs, "<u4")
-        for row in rows[~vouched]:
+        fits = vouched(rows, self.format, samples)
+        for row in rows[~fits]:
             at = content.find(row.tobytes(), RECORD_BYTES)
             _pwrite_whole(self._journal, bytes(RECORD_BYTES), at)
-        intact: Records = rows[vouched]
+        intact: Records = rows[fits]
         return intact
 
     def _read_back(self) -> None:

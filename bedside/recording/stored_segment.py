@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bedside.events import Int16Array
 from bedside.recording.journal import (
     BeatTable,
     Journal,
+    Records,
     SegmentFormat,
     read_journal,
     unpack_beats,
@@ -54,6 +57,24 @@ class StoredSegment:
             found[begin - first : begin - first + len(part)] = part
         return found
 
+    def damaged(self) -> Records:
+        """The rows whose samples are no longer what was written. Raises OSError."""
+        content = self.path.with_suffix(".dat").read_bytes()
+        return self.journal.rows[~vouched(self.journal.rows, self.format, memoryview(content))]
+
     def beats(self) -> BeatTable:
         """The beats found live in it."""
         return unpack_beats(self.journal.beats)
+
+
+def vouched(rows: Records, form: SegmentFormat, samples: memoryview) -> NDArray[np.bool_]:
+    """Which rows' checksums fit the bytes of a segment's samples, shape (rows,)."""
+    firsts = rows["first_sample"].astype(np.int64) - form.start_sample
+    begins = np.clip(firsts, 0, form.length) * SAMPLE_BYTES
+    ends = np.clip(firsts + rows["count"], 0, form.length) * SAMPLE_BYTES
+    crcs = [
+        zlib.crc32(samples[begin:end])
+        for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)
+    ]
+    fits: NDArray[np.bool_] = rows["samples_crc"] == np.array(crcs, "<u4")
+    return fits

@@ -45,9 +45,10 @@ def build(place: Path) -> None:
         recorder.note(BeatNote("bed-1", beat))
     recorder.sync(0.0, at_once=True)
     for hour in range(2, 6):
+        recorder.sync(3600.0 * hour, at_once=True)
         for batch in a_signal(300, from_s=3600 * hour, rate_hz=RATE_HZ):
             recorder.write(batch)
-        recorder.sync(0.0, at_once=True)
+        recorder.sync(3600.0 * hour, at_once=True)
     recorder.write(a_batch(0, 0, [1] * 10, boot_id=7, nv_per_lsb=1000))
     recorder.sync(0.0, at_once=True)
     recorder.write(a_batch(1, 10, [2] * 10, boot_id=7, nv_per_lsb=1000))

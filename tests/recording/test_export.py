@@ -239,6 +239,27 @@ def test_a_strip_is_drawn_in_the_terminal_and_as_a_page(archive: Archive, tmp_pa
     assert ET.parse(tmp_path / "s.svg").getroot().tag == f"{SVG}svg"
 
 
+def test_what_the_disk_has_changed_since_is_found_and_said_with_an_export(
+    archive: Archive, tmp_path: Path
+) -> None:
+    assert said(archive, tmp_path, "verify").endswith(" 0 damaged.\n")
+    samples = next((tmp_path / "recordings" / "bed-1").glob("*.dat"))
+    content = bytearray(samples.read_bytes())
+    content[200] ^= 0x10
+    samples.write_bytes(content)
+    told = said(archive, tmp_path, "verify", "bed-1")
+    assert "s from 2025-10-09" in told
+    assert f"are not what was recorded, in {samples}" in told.replace("\n", "")
+    assert "1 damaged." in told
+    out = str(tmp_path / "out")
+    assert "no longer what was recorded" in said(archive, tmp_path, "export", "bed-1", "--out", out)
+    journal = samples.with_suffix(".idx")
+    content = bytearray(journal.read_bytes())
+    content[60] ^= 0x10
+    journal.write_bytes(content)
+    assert "has records that cannot be read" in said(archive, tmp_path, "verify")
+
+
 def test_delete_asks_and_takes_no_for_an_answer(archive: Archive, tmp_path: Path) -> None:
     assert "for good?" in said(archive, tmp_path, "delete", "bed-1", answer="n\n")
     assert archive.spans("bed-1")
