@@ -5,10 +5,12 @@
     noise_mv = 0.01
     clock_ppm = 80          # the node's clock runs too fast
 
-    [network]               # chances that a batch is lost, comes twice, or is overtaken
+    [network]               # chances that a batch is lost, comes twice, is overtaken, or is late
     drop = 0.01
     repeat = 0.01
     hold = 0.01
+    late = 0.01
+    late_s = 5              # by so many seconds
 
     [[episode]]
     rhythm = "sinus:75"     # any that `bedside simulate` knows, lead-off too
@@ -82,17 +84,7 @@ def _scenario(content: Mapping[str, Any]) -> Scenario:
         raise ValueError("give every episode but the last its seconds")
     network = None
     if "network" in content:
-        _only(content["network"], {"drop", "repeat", "hold", "seed"})
-        chances = {
-            name: _within(name, content["network"].get(name, 0), 0, 1)
-            for name in ("drop", "repeat", "hold")
-        }
-        network = Faults(
-            chances["drop"],
-            chances["repeat"],
-            chances["hold"],
-            int(content["network"].get("seed", 0)),
-        )
+        network = _network(content["network"])
     return Scenario(
         tuple(episodes),
         int(content.get("seed", 0)),
@@ -100,6 +92,16 @@ def _scenario(content: Mapping[str, Any]) -> Scenario:
         _within("noise_mv", content.get("noise_mv", 0.01), 0, 2),
         _within("clock_ppm", content.get("clock_ppm", 0), -5000, 5000),
         network,
+    )
+
+
+def _network(content: Mapping[str, Any]) -> Faults:
+    chances = ("drop", "repeat", "hold", "late")
+    _only(content, {*chances, "late_s", "seed"})
+    return Faults(
+        **{name: _within(name, content.get(name, 0), 0, 1) for name in chances},
+        late_s=_within("late_s", content.get("late_s", Faults().late_s), 0.2, 600),
+        seed=int(content.get("seed", 0)),
     )
 
 

@@ -187,7 +187,7 @@ class VirtualNode:
     def _send(self, now_s: float) -> None:
         if not self._connected:
             return
-        for each in self._faults.apply(self._uplink.outgoing(now_s)):
+        for each in self._faults.apply(self._uplink.outgoing(now_s), now_s):
             token = self._link.send(wire.ecg_topic(self.name), each.payload, 1)
             self._uplink.sent(each.sequence, token)
 

@@ -18,6 +18,8 @@ amplitude_mv = 1.5
 clock_ppm = 80
 [network]
 drop = 0.5
+late = 0.1
+late_s = 3
 [[episode]]
 rhythm = "sinus:60"
 seconds = 2
@@ -45,6 +47,7 @@ def test_a_scenario_plays_its_episodes_in_order_and_says_that_they_are_synthetic
     assert source.rate_mhz == 249_980
     assert scenario.network is not None
     assert scenario.network.drop == 0.5
+    assert (scenario.network.late, scenario.network.late_s) == (0.1, 3.0)
     pieces = list(islice(source.pieces(), 25))
     assert all(piece.flags & Flags.SYNTHETIC for piece in pieces)
     assert max(piece.samples.max() for piece in pieces[:10]) == pytest.approx(1500, abs=100)
@@ -65,6 +68,7 @@ def test_a_scenario_plays_its_episodes_in_order_and_says_that_they_are_synthetic
         "[[episode]]\nrhythm = 'vt'\nfault = 'fire'",
         "tempo = 1\n[[episode]]\nrhythm = 'vt'",
         "[network]\ndrop = 2\n[[episode]]\nrhythm = 'vt'",
+        "[network]\nlate_s = 0\n[[episode]]\nrhythm = 'vt'",
         "not toml",
     ],
 )

@@ -124,7 +124,7 @@ def test_a_killed_broker_costs_no_batch(mosquitto: Mosquitto) -> None:
 
 def test_a_bad_network_costs_no_batch(mosquitto: Mosquitto) -> None:
     source = RecordSource(BUNDLED_RECORD, seconds=40, loop=True)
-    faults = Faults(drop=0.1, repeat=0.1, hold=0.1, seed=3)
+    faults = Faults(drop=0.1, repeat=0.1, hold=0.1, late=0.1, late_s=1.0, seed=3)
     with (
         Bedside(mosquitto.port) as bedside,
         VirtualNode(source, "bed-1", "127.0.0.1", mosquitto.port, speed=20, faults=faults) as node,
@@ -134,6 +134,7 @@ def test_a_bad_network_costs_no_batch(mosquitto: Mosquitto) -> None:
         )
         first_40_s = bedside.samples(node.boot_id)[:10_000]
     assert faults.dropped > 0
+    assert faults.delayed > 0
     np.testing.assert_array_equal(first_40_s, record_units(0, 40))
 
 
