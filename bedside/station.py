@@ -181,6 +181,7 @@ class Station:
         self._sounder = sounder
         self._on_event = on_event
         self._behind_s = 0.0
+        self._scores_behind_s = 0.0
         self._clerk = Clerk(self._alarm_log, failed=lambda error: self._unwell("disk", error))
         self._make_workers()
         self.ward = Ward(
@@ -209,6 +210,7 @@ class Station:
             at_us=self._at_us,
             speed=speed,
             behind_s=self._lag_s,
+            scores_behind_s=lambda: self._scores_behind_s if self._scorer.waiting else 0.0,
         )
         self._inbox = Inbox(
             settings,
@@ -491,8 +493,11 @@ class Station:
         found = self._autoencoder.score_all(
             [(request.beats, request.baseline) for _, request in asked]
         )
+        now_us = self.now_us()
+        oldest_us = min(request.at_us for _, request in asked)
+        self._scores_behind_s = (now_us - oldest_us) / self._speed / 1e6
         for (bed, request), scores in zip(asked, found, strict=True):
-            self._analysis.put(_Taken(bed, Scores(self.now_us(), tuple(scores), request.purpose)))
+            self._analysis.put(_Taken(bed, Scores(now_us, tuple(scores), request.purpose)))
         self._well("model", True)
 
     def _store(self, item: Batch | BeatNote | StripNote | _Kept) -> None:

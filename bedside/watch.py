@@ -38,14 +38,16 @@ class Watch:
         at_us: Callable[[float], int],
         speed: float,
         behind_s: Callable[[], float],
+        scores_behind_s: Callable[[], float],
     ) -> None:
         """`at_us` turns a monotonic time in s into the station's; `behind_s` says by how much the
-        analysis lags."""
+        analysis lags, `scores_behind_s` by how much the scores do."""
         self._alarms = alarms
         self._analysis = analysis
         self._scoring = scoring
         self._at_us = at_us
         self._behind_s = behind_s
+        self._scores_behind_s = scores_behind_s
         self._troubles = 0
         self._trouble_until_s = 0.0
         self._slow_model = False
@@ -79,11 +81,12 @@ class Watch:
         now_s = time.monotonic()
         analysis = self._health_of_analysis(now_s)
         self._alarms.health(analysis)
-        stuck_s = self._scoring.still_s
+        # A model may be stuck at one beat, or take so long for each that they pile up.
+        stuck_s = max(self._scoring.still_s, self._scores_behind_s())
         if stuck_s > STUCK_S or self._slow_model:
             self._slow_model = stuck_s > STUCK_S
             slow = Health(self._at_us(now_s), "model", not self._slow_model, "it is too slow")
-            self._alarms.health(replace(slow, since_us=self._at_us(now_s - stuck_s)))
+            self._alarms.health(replace(slow, since_us=max(0, self._at_us(now_s - stuck_s))))
         clock_set = wall_clock.is_set()
         self._alarms.health(Health(self._at_us(now_s), "clock", clock_set))
         self._alarms.tick(self._at_us(now_s))

@@ -16,13 +16,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bedside.alarms.log import AlarmLog
 from bedside.anomaly.autoencoder import Autoencoder
 from bedside.delivery.log_transport import LogTransport
 from bedside.errors import ModelError
-from bedside.events import AlarmChanged, AlarmState, Beat, Event, Score
+from bedside.events import AlarmChanged, AlarmState, Beat, BeatScored, BeatWindow, Event, Score
 from bedside.simulator.patient import SyntheticPatient
 from bedside.simulator.source import PatientSource, RecordSource, parse_episodes
 from bedside.simulator.virtual_node import VirtualNode
@@ -134,6 +135,50 @@ def test_the_rhythm_alarms_without_a_model_and_its_absence_is_an_alarm(
     station.stop()
     assert asystole.instance.priority.value == "high"
     assert stalled.instance.priority.value == "medium"
+
+
+class Slow(Autoencoder):
+    """A model that takes `takes_s` for each request until it is let go; None: it never answers."""
+
+    def __init__(self, takes_s: float | None) -> None:
+        self.version, self.population_threshold = "slow", 1.0
+        self.takes_s = takes_s
+        self.let_go = threading.Event()
+
+    def score(self, beats: tuple[BeatWindow, ...], baseline: object = None) -> list[Score]:
+        self.let_go.wait(self.takes_s)
+        return [Score(beat.sample, 0.1, beat.window_mv) for beat in beats]
+
+
+@pytest.mark.parametrize("takes_s", [None, 0.4], ids=["never", "late"])
+def test_scores_that_come_late_or_never_are_an_alarm_and_delay_no_alarm_of_the_rhythm(
+    mosquitto: Mosquitto, tmp_path: Path, takes_s: float | None
+) -> None:
+    """Ten times real time: twelve beats a second ask for scores."""
+    heard, model = Listener(), Slow(takes_s)
+    station = Station(
+        settings(mosquitto, tmp_path),
+        LogTransport(),
+        autoencoder=model,
+        speed=SPEED,
+        on_event=heard,
+    )
+    station.admit(BED)
+    station.start()
+    source = PatientSource(SyntheticPatient(), parse_episodes("sinus/50,asystole/20,sinus"))
+    with VirtualNode(source, BED, "127.0.0.1", mosquitto.port, speed=SPEED):
+        slow = heard.alarm("analysis-stalled", AlarmState.ACTIVE).instance
+        asystole = heard.alarm("asystole", AlarmState.ACTIVE).instance
+        assert takes_s or not any(isinstance(event, BeatScored) for _, event in heard.events)
+        model.let_go.set()
+        heard.alarm("analysis-stalled", AlarmState.ENDED)
+    latencies_s = list(station.measures().counts.latencies_s)
+    station.stop()
+    assert slow.priority.value == "medium"
+    assert "too slow" in slow.text
+    assert asystole.active_us is not None
+    assert (asystole.active_us - asystole.onset_us) / 1e6 <= 5.0 + SPEED * 0.1
+    assert np.percentile(latencies_s, 99) < 0.5
 
 
 _STATION = """
