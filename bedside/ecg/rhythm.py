@@ -171,7 +171,8 @@ class Rhythm:
             intervals_s = self._intervals_s(beats - 1)
             if len(intervals_s) < beats - 1:
                 continue
-            rate_bpm = 60.0 * (beats - 1) / sum(intervals_s)
+            # The number that is shown decides: "50/min, below 50/min" would be no sentence.
+            rate_bpm = float(round(60.0 * (beats - 1) / sum(intervals_s)))
             beyond_bpm = rate_bpm - limit_bpm if too_fast else limit_bpm - rate_bpm
             if beyond_bpm > 0.0:
                 word = "above" if too_fast else "below"

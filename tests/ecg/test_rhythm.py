@@ -111,6 +111,15 @@ def test_a_rate_within_its_limits_is_quiet(rate_bpm: float) -> None:
     assert play(paced([(80, 20), (rate_bpm, 60)]), 80) == []
 
 
+@pytest.mark.parametrize(
+    ("rate_bpm", "said"), [(49.4, "49"), (49.7, ""), (120.4, ""), (120.6, "121")]
+)
+def test_the_rate_that_is_shown_is_the_one_that_is_judged(rate_bpm: float, said: str) -> None:
+    found = play(paced([(80, 20), (rate_bpm, 30)]), 50)
+    texts = [finding.text.split("/min")[0] for _, finding in found]
+    assert texts == ([f"heart rate {said}"] if said else [])
+
+
 def test_a_rate_alarm_ends_only_when_the_rate_is_well_inside_its_limit() -> None:
     found = play(paced([(80, 20), (126, 20), (119, 20), (110, 20)]), 80)
     (_, began), (ended_s, present) = times(found, "tachy")
