@@ -96,12 +96,18 @@ def _scenario(content: Mapping[str, Any]) -> Scenario:
 
 
 def _network(content: Mapping[str, Any]) -> Faults:
-    chances = ("drop", "repeat", "hold", "late")
-    _only(content, {*chances, "late_s", "seed"})
+    _only(content, {"drop", "repeat", "hold", "late", "late_s", "seed"})
+
+    def chance(name: str) -> float:
+        return _within(name, content.get(name, 0), 0, 1)
+
     return Faults(
-        **{name: _within(name, content.get(name, 0), 0, 1) for name in chances},
-        late_s=_within("late_s", content.get("late_s", Faults().late_s), 0.2, 600),
-        seed=int(content.get("seed", 0)),
+        chance("drop"),
+        chance("repeat"),
+        chance("hold"),
+        chance("late"),
+        _within("late_s", content.get("late_s", Faults().late_s), 0.2, 600),
+        int(content.get("seed", 0)),
     )
 
 
