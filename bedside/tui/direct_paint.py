@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -47,10 +48,13 @@ class DirectPaint:
     def write(self, cells: Iterable[Cells]) -> None:
         """Write them at once."""
         left, top = self._widget.region.offset
-        parts = []
+        parts, rows = [], set()
         for column, row, text, style in cells:
+            rows.add(row)
             before, after = self._escape(style)
             parts.append(f"\x1b[{top + row + 1};{left + column + 1}H{before}{text}{after}")
+        # Textual keeps each row as it was rendered last, and would repaint it so.
+        self._widget._styles_cache.set_dirty(*(Region(0, row, 1, 1) for row in rows))
         driver = self._widget.app._driver
         if parts and driver is not None:
             driver.write("".join(parts))

@@ -20,12 +20,14 @@ from bedside.local_feed import LocalFeed
 from bedside.picture import Picture
 from bedside.settings import ScreenSettings
 from bedside.tui.app import BedsideApp
+from bedside.tui.direct_paint import DirectPaint
 from bedside.tui.screens.alert_test import AlertTestScreen
 from bedside.tui.screens.calibrate import CalibrateScreen
 from bedside.tui.screens.help import HelpScreen
 from bedside.tui.screens.limits import LimitsScreen
 from bedside.tui.screens.monitor import COMMANDS, MonitorScreen
-from tests.tui.painted_bed import PaintedBed
+from bedside.tui.widgets.sweep import Sweep
+from tests.tui.painted_bed import PIECE_S, PaintedBed
 from tests.tui.seen import drawn, monitor, rows, text
 
 SIZES = [(80, 24), (100, 30), (160, 40), (240, 60)]
@@ -140,6 +142,22 @@ async def test_a_resize_redraws_the_whole_trace(bed: PaintedBed) -> None:
             await drawn(pilot)
             trace = rows(pilot)[3:8]
             assert sum(row.count("▾") for row in trace) >= 6
+
+
+async def test_a_repaint_shows_what_was_written_past_the_compositor(
+    bed: PaintedBed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DirectPaint, "possible", True)
+    async with monitor(bed) as pilot:
+        sweep = pilot.app.screen.query_one(Sweep)
+        for _ in range(20):
+            bed.play(PIECE_S)
+            await pilot.pause(0.02)
+            await drawn(pilot)
+        repainted = rows(pilot)
+        sweep.refresh()
+        await pilot.pause()
+        assert repainted[3:18] == rows(pilot)[3:18]
 
 
 # ── what it does ──────────────────────────────────────────────────────────────────────────────
