@@ -21,6 +21,8 @@ from bedside.events import (
     Vitals,
 )
 from bedside.limits import Limits, Population
+from bedside.recording.archived_event import ArchivedEvent
+from bedside.recording.trend import Trend
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,45 @@ class WaveSlice:
     lead_off: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A stretch of the trace at 250 Hz: `samples_mv` of shape (n,), band-passed, NaN in gaps.
+
+    `marks` are R peaks as indices into it; `abnormal` those of them above the threshold.
+    """
+
+    from_wall_us: int
+    samples_mv: Float32Array
+    marks: tuple[int, ...]
+    abnormal: tuple[int, ...]
+    synthetic: bool
+
+
+class Recording(Protocol):
+    """What a review asks of what was recorded, on one thread.
+
+    Every question may take a while, and raise BedsideError. Moments are Unix time in µs.
+    """
+
+    def course(self, bed: str, to_wall_us: int) -> Trend:
+        """Heart rate and error of the 72 h before a moment, a value a minute."""
+
+    def events(self, bed: str, to_wall_us: int) -> list[ArchivedEvent]:
+        """The last thousand alarms before a moment, newest first."""
+
+    def moment_us(self, event: ArchivedEvent) -> int:
+        """When an event began, on the time of the recording."""
+
+    def view(self, bed: str, from_wall_us: int, seconds: float) -> View:
+        """The trace from a moment on, at most a minute."""
+
+    def explain(self, bed: str, wall_us: int) -> LastBeat | None:
+        """The beat nearest to a moment with its reconstruction, None where there is none near."""
+
+    def pages(self, bed: str, from_wall_us: int, to_wall_us: int) -> list[str]:
+        """A stretch as SVG pages at true scale, at most two minutes."""
+
+
 class Feed(Protocol):
     """What a face may ask and do."""
 
@@ -152,3 +193,6 @@ class Feed(Protocol):
 
     def hops(self, alert_id: str) -> tuple[Hop, ...]:
         """How far an alert has come, oldest step first."""
+
+    def recording(self) -> Recording:
+        """What was recorded of its beds, for the thread that asks."""

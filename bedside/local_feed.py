@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bedside.events import ActionDone
-from bedside.feed import BedSnapshot, Hop, WaveSlice
+from bedside.feed import BedSnapshot, Hop, Recording, WaveSlice
 from bedside.picture import Picture
 
 
@@ -21,6 +21,7 @@ class LocalFeed:
         act: Callable[[str, str, str, str, Mapping[str, Any], Callable[[ActionDone], None]], None],
         clock_us: Callable[[], int],
         wall_clock_us: Callable[[], int],
+        recording: Callable[[], Recording],
         user: str = "bedside",
         hops: Callable[[str], tuple[Hop, ...]] = lambda alert_id: (),
     ) -> None:
@@ -30,6 +31,7 @@ class LocalFeed:
         self._wall_clock_us = wall_clock_us
         self._user = user
         self._hops = hops
+        self._recording = recording
         self._results: deque[ActionDone] = deque(maxlen=100)
 
     def beds(self) -> tuple[str, ...]:
@@ -60,3 +62,7 @@ class LocalFeed:
     def hops(self, alert_id: str) -> tuple[Hop, ...]:
         """How far an alert has come, oldest step first."""
         return self._hops(alert_id)
+
+    def recording(self) -> Recording:
+        """What was recorded of its beds, for the thread that asks."""
+        return self._recording()

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bedside.alarms.conditions import CONDITIONS
+from bedside.alarms.conditions import named
 from bedside.events import (
     AlarmChanged,
     AlarmState,
@@ -191,7 +191,7 @@ class Picture:
                     self._write(
                         wall_us,
                         instance.mark,
-                        instance.text or CONDITIONS[instance.code].title,
+                        named(instance.code, instance.text),
                         instance.state.value,
                         instance.instance_id,
                     )

@@ -8,6 +8,7 @@ for 3 s gets a fault in words.
 from __future__ import annotations
 
 import contextlib
+import queue
 import threading
 import time
 import uuid
@@ -21,7 +22,8 @@ from bedside import station_topics
 from bedside.errors import LinkError
 from bedside.event_json import read_shown
 from bedside.events import ActionDone, Wave
-from bedside.feed import BedSnapshot, Hop, LogLine, WaveSlice
+from bedside.feed import BedSnapshot, Hop, LogLine, Recording, WaveSlice
+from bedside.look_back import RemoteRecording
 from bedside.node.link import Link, check
 from bedside.picture import Picture
 from bedside.settings import Settings
@@ -32,6 +34,8 @@ SILENT_S = 3.0
 """A station says how its beds are once a second at least: after this long it is silent."""
 
 WANT_EVERY_S = 4.0
+LOOK_BACK_S = 15.0
+"""A look back makes a station read for up to a second a question; others may have asked before."""
 
 
 class RemoteFeed:
@@ -52,6 +56,7 @@ class RemoteFeed:
         self._stopped = False
         self._asked_s: dict[str, tuple[str, float]] = {}
         self._results: deque[ActionDone] = deque(maxlen=100)
+        self._questions: dict[str, queue.SimpleQueue[Mapping[str, Any] | None]] = {}
         self._hops: deque[Hop] = deque(maxlen=500)
         station = self._station
         self._link = Link(
@@ -94,6 +99,9 @@ class RemoteFeed:
         trace: TracebackType | None,
     ) -> None:
         """Leave; the station does not notice."""
+        with self._lock:
+            for waiting in self._questions.values():
+                waiting.put(None)
         self._link.stop()
 
     # ── what a face asks ──────────────────────────────────────────────────────────────────────
@@ -182,6 +190,34 @@ class RemoteFeed:
         with self._lock:
             return tuple(hop for hop in self._hops if hop.alert_id == alert_id)
 
+    def recording(self) -> Recording:
+        """What the station recorded of its beds."""
+        return RemoteRecording(self.ask)
+
+    def ask(
+        self, bed: str, arguments: Mapping[str, Any], within_s: float = LOOK_BACK_S
+    ) -> Mapping[str, Any]:
+        """Look back at what the station recorded; waits for what is told. Raises LinkError."""
+        action_id = uuid.uuid4().hex
+        answer: queue.SimpleQueue[Mapping[str, Any] | None] = queue.SimpleQueue()
+        with self._lock:
+            self._questions[action_id] = answer
+        try:
+            if not self._send(bed, action_id, "look-back", arguments):
+                raise LinkError("the broker is away: look back when it is here again")
+            content = answer.get(timeout=within_s)
+        except queue.Empty:
+            raise LinkError("the station does not answer: look back when it does") from None
+        finally:
+            with self._lock:
+                del self._questions[action_id]
+        if content is None:
+            raise LinkError("this screen has left the station")
+        if not content["done"]:
+            raise LinkError(str(content["reason"]))
+        told = content["told"]
+        return told if isinstance(told, Mapping) else {}
+
     def _send(self, bed: str, action_id: str, name: str, arguments: Mapping[str, Any]) -> bool:
         return self._link.publish(
             station_topics.action_topic(self._station, bed, self._user),
@@ -242,6 +278,8 @@ class RemoteFeed:
                 return remote.state(content, now_s)
             case "events" if bed in self._beds:
                 return self._beds[bed].event(content)
+            case "result" if content["id"] in self._questions:
+                self._questions[content["id"]].put(content)
             case "result" if "told" in content and bed in self._beds:
                 self._beds[bed].told(content["told"])
             case "result" if content["id"] in self._asked_s:

@@ -1,4 +1,4 @@
-"""What a review shows of a bed: its course, its alarms, its trace, and why a beat stood out.
+"""What a look back shows of a bed: its course, its alarms, its trace, and why a beat stood out.
 
 It reads the archive beside a running station. One thread calls it.
 """
@@ -6,8 +6,6 @@ It reads the archive beside a running station. One thread calls it.
 from __future__ import annotations
 
 import math
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +18,9 @@ from bedside.anomaly.provisional import Provisional
 from bedside.ecg.chain import ChainBeat, SignalChain
 from bedside.ecg.filters import BandPass
 from bedside.events import BeatWindow, Float32Array
-from bedside.feed import LastBeat
+from bedside.feed import LastBeat, View
 from bedside.limits import Limits
+from bedside.look_back import COURSE_S, MOST_EVENTS
 from bedside.recording import bed_file
 from bedside.recording.archive import Archive, Stretch
 from bedside.recording.archived_event import ArchivedEvent
@@ -29,7 +28,6 @@ from bedside.recording.export.piece import pieces
 from bedside.recording.strips import pages
 from bedside.recording.trend import Trend
 
-COURSE_S = 72 * 3600.0
 LEAD_IN_S = 20.0
 """The detectors have learned this much of the heart before the beat that is explained."""
 
@@ -39,20 +37,6 @@ PROVISIONAL_LEAD_IN_S = 120.0
 NEAR_S = 2.0
 SAME_BEAT_S = 0.05
 """An R peak that was found again lies this near to where it was found live."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class View:
-    """A stretch of the trace at 250 Hz: `samples_mv` of shape (n,), band-passed, NaN in gaps.
-
-    `marks` are R peaks as indices into it; `abnormal` those of them above the threshold.
-    """
-
-    from_wall_us: int
-    samples_mv: Float32Array
-    marks: tuple[int, ...]
-    abnormal: tuple[int, ...]
-    synthetic: bool
 
 
 class Review:
@@ -68,9 +52,9 @@ class Review:
         """Heart rate and error of the 72 h before a moment, a value a minute."""
         return self._archive.trend(bed, to_wall_us - round(COURSE_S * 1e6), to_wall_us)
 
-    def events(self, bed: str) -> list[ArchivedEvent]:
-        """The alarms of a bed, newest first."""
-        return self._archive.events(bed)[::-1]
+    def events(self, bed: str, to_wall_us: int) -> list[ArchivedEvent]:
+        """The last thousand alarms of a bed before a moment, newest first."""
+        return self._archive.latest_events(bed, MOST_EVENTS, to_wall_us)[::-1]
 
     def moment_us(self, event: ArchivedEvent) -> int:
         """When an event began, on the time of the recording.
@@ -161,21 +145,13 @@ class Review:
             beat.beat_class.value,
         )
 
-    def export(self, bed: str, from_wall_us: int, to_wall_us: int, folder: Path) -> list[Path]:
-        """Write a stretch as pages at true scale, 25 mm/s and 10 mm/mV; raises OSError."""
-        folder.mkdir(parents=True, exist_ok=True)
-        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(from_wall_us / 1e6))
-        drawn = [
+    def pages(self, bed: str, from_wall_us: int, to_wall_us: int) -> list[str]:
+        """A stretch as SVG pages at true scale, 25 mm/s and 10 mm/mV."""
+        return [
             page
             for piece, _ in pieces(self._archive, bed, from_wall_us, to_wall_us)
             for page in pages(piece)
         ]
-        written = []
-        for number, page in enumerate(drawn, 1):
-            path = folder / f"{bed}-{stamp}-{number}.svg"
-            path.write_text(page, encoding="utf-8")
-            written.append(path)
-        return written
 
     def _baseline(self, bed: str) -> Baseline | None:
         kept = bed_file.load(self._beds_folder / f"{bed}.json")

@@ -21,6 +21,7 @@ class Role(IntEnum):
 _NEEDED = {
     "want-wave": Role.VIEW,
     "events-since": Role.VIEW,
+    "look-back": Role.VIEW,
     "acknowledge": Role.OPERATE,
     "pause-sound": Role.OPERATE,
     "calibrate": Role.OPERATE,

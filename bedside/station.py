@@ -41,7 +41,9 @@ from bedside.events import (
     Scores,
     Sound,
 )
+from bedside.feed import Recording
 from bedside.inbox import Inbox
+from bedside.librarian import Librarian
 from bedside.local_feed import LocalFeed
 from bedside.node.link import Link
 from bedside.ports import LogEntry, Ports
@@ -49,6 +51,7 @@ from bedside.recording import bed_file
 from bedside.recording.beats import BeatNote, StripNote
 from bedside.recording.bed_file import BedFile
 from bedside.recording.recorder import AheadOfTimeError, Recorder, SyncError
+from bedside.review import Review
 from bedside.settings import Settings
 from bedside.sounder import Sounder
 from bedside.ward import Answer, SequenceRanges, Ward
@@ -183,6 +186,7 @@ class Station:
         self._behind_s = 0.0
         self._scores_behind_s = 0.0
         self._clerk = Clerk(self._alarm_log, failed=lambda error: self._unwell("disk", error))
+        self._librarian = Librarian(self._recording(), self.now_us)
         self._make_workers()
         self.ward = Ward(
             settings,
@@ -232,6 +236,7 @@ class Station:
         self._clerk.start()
         for worker in (self._analysis, self._scorer, self._disk):
             worker.start()
+        self._librarian.start()
         self._watch.start()
         if self._sounder is not None:
             self._sounder.start(lambda ok, detail: self._well("sound", ok, detail))
@@ -253,6 +258,7 @@ class Station:
                 _log.error("%s did not end in time", worker.name)
         if self._sounder is not None:
             self._sounder.stop()
+        self._librarian.stop()
         self._watch.stop()
         self._dispatch.stop()
         self._clerk.stop()
@@ -275,7 +281,13 @@ class Station:
     def feed(self, user: str = "bedside") -> LocalFeed:
         """A feed for a face in this process; `user` stands in the alarm log."""
         return LocalFeed(
-            self.ward.pictures, self.act, self.now_us, self.wall_us, user, self.ward.hops
+            self.ward.pictures,
+            self.act,
+            self.now_us,
+            self.wall_us,
+            self._recording,
+            user,
+            self.ward.hops,
         )
 
     def act(
@@ -288,12 +300,19 @@ class Station:
         answer: Answer,
     ) -> None:
         """An operator wants something of a bed; `answer` hears what became of it."""
+        if name == "look-back":
+            self._librarian.ask(bed, action_id, user, arguments, answer)
+            return
         known = {**arguments}
         if name == "admit":
             known["session"] = secrets.token_hex(8)
         action = Action(self.now_us(), action_id, user, name, known)
         if not self._analysis.put(_Taken(bed, action, answer)):
             answer(ActionDone(action.at_us, action_id, user, False, "the station is overloaded"))
+
+    def _recording(self) -> Recording:
+        """What is on the disk, for one thread."""
+        return Review(self._settings.station.data_dir, self._autoencoder)
 
     def now_us(self) -> int:
         """The station's monotonic time in µs, scaled by its speed."""
@@ -332,6 +351,7 @@ class Station:
         return failures | {
             "delivery": self._dispatch.failures,
             "alarm log": self._clerk.failures,
+            "look back": self._librarian.failures,
             "watch": self._watch.failures,
         }
 

@@ -1,5 +1,16 @@
 """What a station says to its screens over MQTT, and hears from them: topics and JSON, version 1.
 
+Below `bedside/v1/station/STATION/`, with QoS 1 but for the wave, which has 0:
+
+    state                  up or down, and the beds; retained, and the station's last will
+    delivery               each step of each alert
+    bed/BED/state          the bed's numbers, alarms, limits and links, twice a second; retained
+    bed/BED/events         each event with a number: who misses one asks for `events-since`
+    bed/BED/wave           the trace, for 10 s after a screen's `want-wave` (`wave_message`)
+    bed/BED/action/USER    `{version, id, action, wall_s, arguments}`, refused when older than 10 s
+    bed/BED/result/USER    `{version, id, done, reason, needs_confirmation}`, and `told` where the
+                           action was a question: `events-since`, or `look-back` (`look_back`)
+
 Unknown fields are ignored; another major version is refused in words.
 """
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bedside.alarms.log import AFTER_THE_LAST
 from bedside.delivery.log_transport import LogTransport
 from bedside.errors import LinkError
 from bedside.events import ActionDone, AlarmState
@@ -178,7 +179,10 @@ def test_several_screens_see_the_same_and_the_station_analyses_once(
         assert station.ward.counts.duplicates == 0
 
 
-def test_a_station_that_stops_is_said_to_have_stopped(mosquitto: Mosquitto, tmp_path: Path) -> None:
+def test_a_station_that_stops_is_said_to_have_stopped(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bedside.remote_feed.ANSWER_S", 1.0)
     running = Station(settings(mosquitto, tmp_path), LogTransport())
     running.admit(BED)
     running.start()
@@ -231,6 +235,37 @@ def test_a_station_of_another_version_is_refused_in_words(
     newer.stop()
 
 
+def test_a_look_back_from_elsewhere_sees_what_one_beside_the_station_sees(
+    station: Station, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    with RemoteFeed(settings(mosquitto, tmp_path), "afar") as feed:
+        here, there = station.feed().recording(), feed.recording()
+        wait_for(lambda: "asystole" in [one.code for one in here.events(BED, AFTER_THE_LAST)])
+        arrest = next(one for one in here.events(BED, AFTER_THE_LAST) if one.code == "asystole")
+        assert arrest in there.events(BED, AFTER_THE_LAST)
+        wait_for(lambda: here.explain(BED, here.moment_us(arrest)) is not None)
+        at_us = there.moment_us(arrest)
+        assert at_us == here.moment_us(arrest)
+        mine, theirs = here.view(BED, at_us - 4_000_000, 4), there.view(BED, at_us - 4_000_000, 4)
+        assert np.allclose(theirs.samples_mv, mine.samples_mv, atol=0.001, equal_nan=True)
+        assert theirs.marks == mine.marks
+        beat, told = here.explain(BED, at_us), there.explain(BED, at_us)
+        assert beat is not None
+        assert told is not None
+        assert np.allclose(told.reconstruction_mv, beat.reconstruction_mv, atol=0.001)
+        course, heard = here.course(BED, at_us), there.course(BED, at_us)
+        assert (heard.wall_us == course.wall_us).all()
+        assert np.allclose(heard.heart_rate_bpm, course.heart_rate_bpm, atol=0.06, equal_nan=True)
+        pages = there.pages(BED, at_us - 4_000_000, at_us)
+        assert pages == here.pages(BED, at_us - 4_000_000, at_us)
+        assert "25 mm/s" in pages[0]
+        with pytest.raises(LinkError, match="at most 60 s"):
+            there.view(BED, at_us, 3600)
+        with pytest.raises(LinkError, match="install the same version"):
+            feed.ask(BED, {"what": "the future"})
+    assert station.summary()["failures"]["look back"] == 0
+
+
 def test_a_user_who_may_only_look_is_told_so(mosquitto: Mosquitto, tmp_path: Path) -> None:
     roles = {"roles": {"visitor": Role.VIEW.word}}
     running = Station(settings(mosquitto, tmp_path, **roles), LogTransport())
@@ -241,6 +276,7 @@ def test_a_user_who_may_only_look_is_told_so(mosquitto: Mosquitto, tmp_path: Pat
         refused = answer(feed, feed.act(BED, "discharge", {}))
         assert not refused.done
         assert "visitor may view" in refused.reason
+        assert feed.recording().events(BED, AFTER_THE_LAST) == []
     running.stop()
 
 

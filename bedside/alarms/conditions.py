@@ -82,3 +82,11 @@ _TABLE = (
 
 CONDITIONS: dict[str, Condition] = {condition.code: condition for condition in _TABLE}
 """Every condition by its code."""
+
+
+def named(code: str, text: str) -> str:
+    """An alarm in words: its condition's title, and what was seen where that says more."""
+    title = CONDITIONS[code].title if code in CONDITIONS else code
+    if not text or text.lower() == title.lower():
+        return title
+    return text if title.lower() in text.lower() else f"{title}: {text}"

@@ -12,7 +12,7 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +20,14 @@ from typing import Any
 
 from bedside.errors import BedsideError
 
+BUSY_S = 2.0
+"""So long it waits for another program that holds the file."""
+
 BEFORE_THE_FIRST = "0" * 64
 """The hash that the first row holds as that of the row before it."""
+
+AFTER_THE_LAST = 2**63 - 1
+"""Above every number and every moment."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS rows (
@@ -88,7 +94,7 @@ class AlarmLog:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.touch(mode=0o600)
             self._database = sqlite3.connect(
-                path, timeout=2.0, check_same_thread=False, isolation_level=None
+                path, timeout=BUSY_S, check_same_thread=False, isolation_level=None
             )
         try:
             with self._faults_in_words():
@@ -137,6 +143,25 @@ class AlarmLog:
     def rows(self, since: int = 0, limit: int = 1000) -> list[LogRow]:
         """Rows with a number above `since`, oldest first, at most `limit`."""
         return self._select("WHERE number > ? ORDER BY number LIMIT ?", since, limit)
+
+    def of_bed(
+        self,
+        bed: str,
+        kinds: Sequence[str],
+        limit: int,
+        before: int = AFTER_THE_LAST,
+        to_wall_us: int = AFTER_THE_LAST,
+    ) -> list[LogRow]:
+        """The last rows of a bed of some kinds, newest first, at most `limit`.
+
+        Only those with a number below `before` that were written before `to_wall_us`.
+        """
+        marks = ", ".join("?" * len(kinds))
+        return self._select(
+            "WHERE json_extract(payload, '$.bed') = ? AND number < ? AND wall_us < ?"
+            f" AND kind IN ({marks}) ORDER BY number DESC LIMIT ?",
+            *(bed, before, to_wall_us, *kinds, limit),
+        )
 
     def all_rows(self, since: int = 0) -> Iterator[LogRow]:
         """Every row with a number above `since`, oldest first, a thousand at a time."""

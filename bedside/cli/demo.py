@@ -58,7 +58,6 @@ def demo(
             running.station.feed(options.operator()),
             settings=ScreenSettings.model_validate({"glyphs": glyph_set(glyphs).name}),
             stop_after_s=seconds / speed,
-            data_dir=running.data_dir,
         ).run()
 
 

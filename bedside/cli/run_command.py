@@ -89,7 +89,7 @@ def run(
             station.feed(options.operator()),
             settings=settings.screen,
             stop_after_s=seconds,
-            data_dir=settings.station.data_dir,
+            export_folder=settings.station.data_dir / "exports",
         ).run()
     finally:
         station.stop()

@@ -55,4 +55,10 @@ def screen(
     with RemoteFeed(settings, options.operator()) as feed:
         if bed is not None:
             feed.wait_for(bed)
-        BedsideApp(feed, bed, settings.screen, stop_after_s=seconds).run()
+        BedsideApp(
+            feed,
+            bed,
+            settings.screen,
+            stop_after_s=seconds,
+            export_folder=settings.station.data_dir / "exports",
+        ).run()

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bedside.alarms.log import AFTER_THE_LAST
 from bedside.errors import RecordError
 from bedside.events import Float64Array
 from bedside.recording.archived_event import ArchivedEvent, events_of
@@ -165,6 +166,15 @@ class Archive:
             if from_wall_us <= event.active_wall_us
             and (to_wall_us is None or event.active_wall_us < to_wall_us)
         ]
+
+    def latest_events(
+        self, bed: str, most: int, to_wall_us: int = AFTER_THE_LAST
+    ) -> list[ArchivedEvent]:
+        """The last alarms of a bed, oldest first, as the log stood at a moment, or now.
+
+        Raises BedsideError where the alarm log is damaged or locked.
+        """
+        return events_of(self._log_path, bed, to_wall_us, most)
 
     def strip(
         self, event: ArchivedEvent, before_s: float = 30.0, after_s: float = 30.0

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bedside.alarms.log import AlarmLog, LogRow
+from bedside.alarms.log import AFTER_THE_LAST, AlarmLog, LogRow
 from bedside.events import Priority
 
-_ROWS_AT_ONCE = 5000
+_ROWS_AT_ONCE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,34 +35,51 @@ class ArchivedEvent:
     found_late: bool = False
 
 
-def events_of(log_path: Path, bed: str) -> list[ArchivedEvent]:
-    """All alarms of a bed that were active, in order. Raises BedsideError for a damaged log."""
+def events_of(
+    log_path: Path, bed: str, to_wall_us: int = AFTER_THE_LAST, most: int | None = None
+) -> list[ArchivedEvent]:
+    """The alarms of a bed that were active, in order, as the log stood at a moment, or now.
+
+    Of more than `most` only the last ones, at a cost that does not grow with the log. Raises
+    BedsideError for a damaged or locked log.
+    """
+    rows: list[LogRow] = []
+    begun: set[str] = set()
+    for row in _newest_rows(log_path, bed, to_wall_us):
+        rows.append(row)
+        if row.kind == "found-late" or _begins(row):
+            begun.add(str(row.payload.get("id", row.number)))
+            if most is not None and len(begun) >= most:
+                break
     found: dict[str, ArchivedEvent] = {}
-    for row in _rows(log_path):
-        if row.payload.get("bed") != bed:
-            continue
-        if row.kind == "alarm":
-            event = _with_row(found.get(str(row.payload["id"])), row)
-        elif row.kind == "found-late":
-            event = _found_late(row)
+    for row in reversed(rows):
+        if row.kind == "found-late":
+            event: ArchivedEvent | None = _found_late(row)
         else:
-            continue
+            event = _with_row(found.get(str(row.payload["id"])), row)
         if event is not None:
             found[event.event_id] = event
     return sorted(found.values(), key=lambda event: event.active_wall_us)
 
 
-def _rows(path: Path) -> Iterator[LogRow]:
+def _newest_rows(path: Path, bed: str, to_wall_us: int) -> Iterator[LogRow]:
+    """The rows of a bed's alarms, newest first."""
     if not path.exists():
         return
     log = AlarmLog(path)
     try:
-        since = 0
-        while rows := log.rows(since, _ROWS_AT_ONCE):
+        before, kinds = AFTER_THE_LAST, ("alarm", "found-late")
+        while rows := log.of_bed(bed, kinds, _ROWS_AT_ONCE, before, to_wall_us):
             yield from rows
-            since = rows[-1].number
+            before = rows[-1].number
     finally:
         log.close()
+
+
+def _begins(row: LogRow) -> bool:
+    """Whether it is the row in which an alarm became active."""
+    content = row.payload
+    return content.get("active_s") is not None and content["active_s"] == content["at_s"]
 
 
 def _with_row(known: ArchivedEvent | None, row: LogRow) -> ArchivedEvent | None:
@@ -86,8 +103,9 @@ def _with_row(known: ArchivedEvent | None, row: LogRow) -> ArchivedEvent | None:
             active_wall_us=wall_us(content["active_s"]),
             ended_wall_us=None if ended is None else wall_us(ended),
             acknowledged_by=str(content["acknowledged_by"]),
-            boot_id=content.get("boot_id"),
-            sample=content.get("sample"),
+            # A later row tells of a later sample.
+            boot_id=content.get("boot_id") if _begins(row) else None,
+            sample=content.get("sample") if _begins(row) else None,
         )
     return replace(
         known,

@@ -28,9 +28,8 @@ from bedside.tui.sizes import BY_COLUMNS, BY_ROWS
 class BedsideApp(App[None]):
     """Shows one bed of a feed at a time. It can stall without slowing the station.
 
-    `settings` say what it is drawn with; `stop_after_s` ends the app by itself, 0 never. `data_dir`
-    is where the station records, for looking back; None: not on this machine. Raises SettingsError
-    for a bed that the feed does not have.
+    `settings` say what it is drawn with; `stop_after_s` ends the app by itself, 0 never. A review
+    writes its strips to `export_folder`. Raises SettingsError for a bed that the feed lacks.
     """
 
     CSS_PATH = "bedside.tcss"
@@ -46,7 +45,8 @@ class BedsideApp(App[None]):
         bed: str | None = None,
         settings: ScreenSettings | None = None,
         stop_after_s: float = 0.0,
-        data_dir: Path | None = None,
+        *,
+        export_folder: Path = Path("exports"),
     ) -> None:
         settings = settings or ScreenSettings()
         self._plain = not (terminal_knows_utf8() and os.environ.get("TERM") != "linux")
@@ -56,7 +56,12 @@ class BedsideApp(App[None]):
         if bed is not None and bed not in beds:
             raise SettingsError(f"bed {bed!r} is not here: choose one of {', '.join(beds)}")
         glyphs = glyph_set("ascii" if self._plain else settings.glyphs)
-        self.desk = Desk(feed, glyphs, kiosk=settings.kiosk, data_dir=data_dir)
+        self.desk = Desk(
+            feed,
+            glyphs,
+            kiosk=settings.kiosk,
+            export_folder=export_folder,
+        )
         self.use_command_palette = not settings.kiosk
         self._first_bed = bed or next(iter(beds), None)
         self._stop_after_s = stop_after_s

@@ -78,10 +78,10 @@ def why_beat(beat: LastBeat | None, columns: int, rows: int, glyphs: GlyphSet) -
     lines.append(
         Content.assemble(
             ("measured", "$success"),
-            "  ",
+            " ",
             ("rebuilt ··", "$accent"),
-            "  ",
-            (f"{glyphs.error} {beat.error:.3g} / {beat.threshold:.3g}", "$warning"),
+            " ",
+            (f"{glyphs.error} {beat.error:.3g}/{beat.threshold:.3g}", "$warning"),
         ).truncate(columns, ellipsis=True)
     )
     return Content("\n").join(lines)

@@ -32,11 +32,11 @@ class Desk:
         glyphs: GlyphSet,
         *,
         kiosk: bool = False,
-        data_dir: Path | None = None,
+        export_folder: Path,
     ) -> None:
-        """`data_dir` is where the station records, None where that is elsewhere."""
+        """Strips that are exported go to `export_folder`."""
         self.feed = feed
-        self.data_dir = data_dir
+        self.export_folder = export_folder
         self.glyphs = glyphs
         self.kiosk = kiosk
         self._asked: dict[str, Then] = {}

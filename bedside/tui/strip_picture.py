@@ -9,7 +9,7 @@ import numpy as np
 from textual.content import Content
 
 from bedside.events import WINDOW_RATE_HZ
-from bedside.review import View
+from bedside.feed import View
 from bedside.tui.glyphs import SPACE, GlyphSet
 from bedside.tui.raster import text_of
 from bedside.tui.sweep_raster import ERASE_CELLS, Ink, SweepRaster

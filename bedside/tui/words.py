@@ -123,7 +123,8 @@ def banner(snapshot: BedSnapshot) -> BannerWords | None:
         details.append("suspended")
     if raised:
         details.append(f"since {clock(raised.wall_us)}")
-        details += [raised.delivery] if raised.delivery else []
+        # That its alert was acknowledged, too, says nothing more.
+        details += [raised.delivery] if raised.delivery not in ("", "acknowledged") else []
     title = f"{first.mark} {condition_title(first).upper()}"
     if first.text and first.text.lower() != condition_title(first).lower():
         title += f"  {first.text}"

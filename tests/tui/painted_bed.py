@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from bedside.events import (
     Vitals,
     Wave,
 )
-from bedside.feed import Hop, LinkState
+from bedside.feed import Hop, LinkState, Recording
 from bedside.local_feed import LocalFeed
 from bedside.picture import Picture
 
@@ -60,7 +61,8 @@ def heartbeat(ventricular: bool = False) -> Float32Array:
 class PaintedBed:
     """One bed: `play` lets its heart beat, `raise_alarm` raises, `asked` is what was acted.
 
-    `refusal` and `needs_confirmation` are what the next answers say; `hops` is how far alerts are.
+    `refusal` and `needs_confirmation` are what the next answers say; `hops` is how far alerts are,
+    `folder` where its past lies.
     """
 
     name: str = "12"
@@ -70,6 +72,7 @@ class PaintedBed:
     refusal: str = ""
     needs_confirmation: bool = False
     hops: list[Hop] = field(default_factory=list)
+    folder: Path = Path("nothing-is-recorded-here")
 
     def __post_init__(self) -> None:
         self.picture = Picture(self.name, title="RECORD painted")
@@ -78,6 +81,7 @@ class PaintedBed:
             self._act,
             lambda: self.now_us,
             self.wall_us,
+            self.recording,
             hops=lambda alert_id: tuple(self.hops),
         )
         self.picture.set_links(
@@ -93,6 +97,12 @@ class PaintedBed:
     def wall_us(self) -> int:
         """The wall time that belongs to the clock."""
         return WALL_START_US + self.now_us
+
+    def recording(self) -> Recording:
+        """What lies in `folder`."""
+        from bedside.review import Review
+
+        return Review(self.folder)
 
     def play(self, seconds: float, flags: Flags = NO_FLAGS) -> None:
         """Let the heart beat; every seventh beat is ventricular and abnormal."""

@@ -420,7 +420,7 @@ def test_an_unknown_bed_is_refused_with_the_known_ones(bed: PaintedBed) -> None:
 
 async def test_before_any_node_has_spoken_the_screen_says_what_to_do(bed: PaintedBed) -> None:
     pictures: dict[str, Picture] = {}
-    feed = LocalFeed(pictures, bed._act, lambda: bed.now_us, bed.wall_us)
+    feed = LocalFeed(pictures, bed._act, lambda: bed.now_us, bed.wall_us, bed.recording)
     app = BedsideApp(feed)
     async with app.run_test(size=(100, 30)) as pilot:
         assert "No node has spoken yet" in str(app.screen.query_one("#waiting").render())

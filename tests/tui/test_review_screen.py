@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from textual.pilot import Pilot
 
+from bedside.alarms.log import AFTER_THE_LAST
 from bedside.delivery.log_transport import LogTransport
 from bedside.events import (
     AlarmChanged,
@@ -99,9 +100,9 @@ class BedNow(PaintedBed):
 
 @asynccontextmanager
 async def reviewing(folder: Path, size: tuple[int, int]) -> AsyncIterator[Pilot[None]]:
-    bed = BedNow(BED)
+    bed = BedNow(BED, folder=folder)
     bed.play(10)
-    app = BedsideApp(bed.feed, data_dir=folder)
+    app = BedsideApp(bed.feed, export_folder=folder / "exports")
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         await pilot.press("r")
@@ -183,10 +184,10 @@ async def test_a_strip_is_exported_as_a_page_at_true_scale(recorded: Path) -> No
 
 
 async def test_a_live_alarm_stays_in_sight_and_escape_leads_back(recorded: Path) -> None:
-    bed = BedNow(BED)
+    bed = BedNow(BED, folder=recorded)
     bed.play(5)
     bed.raise_alarm("vf", Priority.HIGH, "ventricular fibrillation")
-    app = BedsideApp(bed.feed, data_dir=recorded)
+    app = BedsideApp(bed.feed)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("r")
         await until(pilot, lambda: "*** VENTRICULAR FIBRILLATION" in text(pilot))
@@ -206,25 +207,18 @@ async def test_an_empty_store_is_said_to_be_empty(tmp_path: Path) -> None:
 
 async def test_a_damaged_log_is_said_in_words(tmp_path: Path) -> None:
     (tmp_path / "alarms.sqlite").write_bytes(b"no database" * 1000)
-    bed = BedNow(BED)
+    bed = BedNow(BED, folder=tmp_path)
     bed.play(5)
-    app = BedsideApp(bed.feed, data_dir=tmp_path)
+    app = BedsideApp(bed.feed)
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("r")
         await until(pilot, lambda: "alarm log" in text(pilot))
         assert isinstance(app.screen, ReviewScreen)
 
 
-async def test_a_screen_elsewhere_says_where_to_look_back(bed: PaintedBed) -> None:
-    app = BedsideApp(bed.feed)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("r")
-        await until(pilot, lambda: "the recording is on the station" in text(pilot))
-
-
 def test_the_nearest_beat_is_explained_with_a_reconstruction(recorded: Path) -> None:
     review = Review(recorded)
-    [arrest] = [event for event in review.events(BED) if event.code == "asystole"]
+    [arrest] = [event for event in review.events(BED, AFTER_THE_LAST) if event.code == "asystole"]
     beat = review.explain(BED, review.moment_us(arrest) - 2_000_000)
     assert beat is not None
     assert beat.window_mv.shape == beat.reconstruction_mv.shape == (192,)
@@ -249,7 +243,7 @@ def test_a_beat_is_explained_as_it_was_scored_live(live: Recorded) -> None:
 
 def test_the_view_around_an_arrest_has_beats_before_it_and_none_in_it(recorded: Path) -> None:
     review = Review(recorded)
-    [arrest] = [event for event in review.events(BED) if event.code == "asystole"]
+    [arrest] = [event for event in review.events(BED, AFTER_THE_LAST) if event.code == "asystole"]
     view = review.view(BED, review.moment_us(arrest) - 4_000_000, 8.0)
     assert len(view.samples_mv) == 2000
     assert np.isfinite(view.samples_mv[:-10]).all()

@@ -185,7 +185,7 @@ async def test_a_test_alert_shows_its_hops_with_their_times(bed: PaintedBed) -> 
 def ward_of(*beds: PaintedBed) -> LocalFeed:
     first = beds[0]
     pictures = {bed.name: bed.picture for bed in beds}
-    return LocalFeed(pictures, first._act, lambda: first.now_us, first.wall_us)
+    return LocalFeed(pictures, first._act, lambda: first.now_us, first.wall_us, first.recording)
 
 
 def three_beds() -> tuple[PaintedBed, ...]:

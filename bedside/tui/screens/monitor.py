@@ -261,16 +261,11 @@ class MonitorScreen(Screen[None]):
         self.app.push_screen(AlertTestScreen(self._desk, self.bed))
 
     def action_review(self) -> None:
-        """Look back, where the recording is on this machine."""
-        if self._desk.data_dir is None:
-            self._tell("review: the recording is on the station, look back there")
-            return
-        # Imported here: the plots and the autoencoder cost half a second that no monitor needs.
-        from bedside.review import Review
+        """Look back."""
+        # Imported here: the plots cost half a second that no monitor needs.
         from bedside.tui.screens.review import ReviewScreen
 
-        review, folder = Review(self._desk.data_dir), self._desk.data_dir / "exports"
-        self.app.push_screen(ReviewScreen(self._desk, self.bed, review, folder))
+        self.app.push_screen(ReviewScreen(self._desk, self.bed))
 
     def action_ward(self) -> None:
         """Show all beds; the one chosen is shown next."""

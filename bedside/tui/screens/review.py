@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,13 +19,14 @@ from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 
-from bedside import plots
+from bedside.alarms.conditions import named
+from bedside.alarms.log import AFTER_THE_LAST
 from bedside.errors import BedsideError
-from bedside.feed import LastBeat
+from bedside.feed import LastBeat, View
+from bedside.look_back import COURSE_S, MOST_EVENTS
 from bedside.recording.archived_event import ArchivedEvent
-from bedside.recording.trend import Trend
-from bedside.review import COURSE_S, Review, View
 from bedside.tui import beat_picture, words
+from bedside.tui.course_picture import course_lines, hours_of, plot_columns
 from bedside.tui.desk import Desk
 from bedside.tui.screens.jump import JumpScreen, moment_us
 from bedside.tui.strip_picture import measured, strip_picture
@@ -37,8 +39,6 @@ BEFORE_S = 4.0
 CURSOR_STEP_S = 0.04
 NUMBERS_PER_S = 4
 EXPORT_S = 30.0
-COURSES_H = (1.0, 6.0, 24.0, COURSE_S / 3600)
-LEAST_COURSE_ROWS = 5
 
 
 class TapPane(Pane):
@@ -83,18 +83,19 @@ class ReviewScreen(Screen[None]):
         ("Back", "esc", "leave"),
     )
 
-    def __init__(self, desk: Desk, bed: str, review: Review, export_folder: Path) -> None:
+    def __init__(self, desk: Desk, bed: str) -> None:
         super().__init__()
         self._desk = desk
         self._bed = bed
-        self._review = review
-        self._folder = export_folder
+        self._recording = desk.feed.recording()
         self._reader = ThreadPoolExecutor(1, "review")
         self._banner = Banner(id="banner")
         names = ("review-title", "events", "review-why", "review-foot")
         self._panes: dict[str, Pane] = {name: Pane(id=name) for name in names}
         self._panes |= {name: TapPane(id=name) for name in ("course", "strip")}
         self._events: list[ArchivedEvent] = []
+        self._events_to_us = AFTER_THE_LAST
+        self._events_fault = ""
         self._at_event = 0
         self._view: View | None = None
         self._beat: LastBeat | None = None
@@ -142,11 +143,17 @@ class ReviewScreen(Screen[None]):
         snapshot = self._desk.feed.snapshot(self._bed)
         self._banner.say(words.banner(snapshot))
         self._banner.flash(asyncio.get_running_loop().time())
-        known = f"{len(self._events)} events" if self._view else self._said
+        known = self._known_events() if self._view else self._said
         title = f" REVIEW BED {self._bed.upper()}   {known}   now {words.clock(snapshot.wall_us)}"
         self._panes["review-title"].show(Content.styled(title, "bold"))
         said = self._desk.said
         self._panes["review-foot"].show(said if said.plain else self._measure())
+
+    def _known_events(self) -> str:
+        count = len(self._events)
+        if count < MOST_EVENTS:
+            return f"{count} event" if count == 1 else f"{count} events"
+        return f"{count} events of more"
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────
 
@@ -163,17 +170,18 @@ class ReviewScreen(Screen[None]):
         size = self._panes["course"].size
         read = asyncio.get_running_loop().run_in_executor
         try:
-            trend = await read(self._reader, self._review.course, self._bed, now_us)
-            hours = _hours_shown(trend)
-            lines = await read(self._reader, _course_lines, trend, hours, size.width, size.height)
-            self._events = await read(self._reader, self._review.events, self._bed)
+            trend = await read(self._reader, self._recording.course, self._bed, now_us)
         except BedsideError as error:
             self._said = str(error)
+            self._panes["course"].show(Content.styled(self._said, "bold $warning"))
             self.draw_live()
             return
+        hours = hours_of(trend)
+        lines = await read(self._reader, course_lines, trend, hours, size.width, size.height)
         self._course_to_us, self._course_h = now_us, hours
-        self._course_columns = _plot_columns(lines)
+        self._course_columns = plot_columns(lines)
         self._panes["course"].show(Content("\n".join(lines)))
+        await self._read_events(self._events_to_us)
         self._at_event = min(self._at_event, max(0, len(self._events) - 1))
         if self._from_us == 0 and self._events:
             self._look_at_event()
@@ -181,6 +189,27 @@ class ReviewScreen(Screen[None]):
             self._look(now_us - round(2 * VIEW_S * 1e6))
         else:
             self._look(self._from_us)
+
+    async def _read_events(self, to_us: int) -> None:
+        """The events before a moment; a log that cannot be read leaves course and strip usable."""
+        read = asyncio.get_running_loop().run_in_executor
+        try:
+            found = await read(self._reader, self._recording.events, self._bed, to_us)
+        except BedsideError as error:
+            self._events_fault = str(error)
+            return
+        self._events_fault = ""
+        self._events_to_us, self._events = to_us, found
+
+    async def _turn_page(self, to_us: int) -> None:
+        """To the events before a moment, if there are any."""
+        before = self._events
+        await self._read_events(to_us)
+        if self._events:
+            self._at_event = 0
+        else:
+            self._events = before
+        self._look_at_event()
 
     def _look_at_event(self) -> None:
         self._cursors_s = [BEFORE_S, BEFORE_S + 0.8]
@@ -190,7 +219,7 @@ class ReviewScreen(Screen[None]):
     async def _find(self, event: ArchivedEvent) -> None:
         read = asyncio.get_running_loop().run_in_executor
         try:
-            at_us = await read(self._reader, self._review.moment_us, event)
+            at_us = await read(self._reader, self._recording.moment_us, event)
         except BedsideError as error:
             self._desk.say(str(error), "$warning")
             return
@@ -206,9 +235,9 @@ class ReviewScreen(Screen[None]):
         read = asyncio.get_running_loop().run_in_executor
         wanted_us = from_us + round(self._cursors_s[0] * 1e6)
         try:
-            self._view = await read(self._reader, self._review.view, self._bed, from_us, VIEW_S)
+            self._view = await read(self._reader, self._recording.view, self._bed, from_us, VIEW_S)
             self._draw_view()
-            self._beat = await read(self._reader, self._review.explain, self._bed, wanted_us)
+            self._beat = await read(self._reader, self._recording.explain, self._bed, wanted_us)
         except BedsideError as error:
             self._desk.say(str(error), "$warning")
             return
@@ -227,10 +256,12 @@ class ReviewScreen(Screen[None]):
             at_us = event.active_wall_us
             when = words.clock(at_us) if at_us > today_us else words.day_clock(at_us)
             text = f"{when} {event.priority.mark:<3} {late}"
-            text = f"{text}{event.text or event.code}"[:width].ljust(width)
+            text = f"{text}{named(event.code, event.text)}"[:width].ljust(width)
             style = "reverse bold" if index == self._at_event else ""
             lines.append(Content.styled(text, style))
-        if not lines:
+        if self._events_fault:
+            lines = [Content.styled(self._events_fault, "bold $warning")]
+        elif not lines:
             lines.append(Content.styled("no alarm in the log", "$secondary"))
         pane.show(Content("\n").join(lines))
 
@@ -272,8 +303,13 @@ class ReviewScreen(Screen[None]):
         self._step(-1)
 
     def _step(self, step: int) -> None:
-        if self._events:
-            self._at_event = min(max(0, self._at_event + step), len(self._events) - 1)
+        wanted = self._at_event + step
+        if wanted >= len(self._events) >= MOST_EVENTS:
+            self._work("view", partial(self._turn_page, self._events[-1].active_wall_us))
+        elif wanted < 0 and self._events_to_us != AFTER_THE_LAST:
+            self._work("view", partial(self._turn_page, AFTER_THE_LAST))
+        elif self._events:
+            self._at_event = min(max(0, wanted), len(self._events) - 1)
             self._look_at_event()
 
     def action_earlier(self) -> None:
@@ -337,14 +373,9 @@ class ReviewScreen(Screen[None]):
         half_us = round(EXPORT_S / 2 * 1e6)
         read = asyncio.get_running_loop().run_in_executor
         try:
-            written = await read(
-                self._reader,
-                self._review.export,
-                self._bed,
-                middle_us - half_us,
-                middle_us + half_us,
-                self._folder,
-            )
+            first_us, last_us = middle_us - half_us, middle_us + half_us
+            pages = await read(self._reader, self._recording.pages, self._bed, first_us, last_us)
+            written = write_pages(pages, self._desk.export_folder, self._bed, first_us)
         except (BedsideError, OSError) as error:
             self._desk.say(f"not exported: {error}", "$warning")
             return
@@ -358,32 +389,13 @@ class ReviewScreen(Screen[None]):
         self.dismiss(None)
 
 
-def _hours_shown(trend: Trend) -> float:
-    """An hour, six, a day or three: as many as hold all that is recorded."""
-    known = np.flatnonzero(np.isfinite(trend.heart_rate_bpm))
-    if not len(known):
-        return COURSES_H[0]
-    needed = (len(trend.wall_us) - int(known[0])) * trend.every_s / 3600
-    return next((hours for hours in COURSES_H if hours >= needed), COURSES_H[-1])
-
-
-def _course_lines(trend: Trend, hours_shown: float, width: int, height: int) -> list[str]:
-    """The heart rate over the hours before now, and below it, where there is room, the error."""
-    hours = (trend.wall_us - trend.wall_us[-1]) / 3.6e9 if len(trend.wall_us) else np.empty(0)
-    curves = [(trend.heart_rate_bpm, "heart rate /min"), (trend.error, "reconstruction error")]
-    if height < 2 * LEAST_COURSE_ROWS:
-        curves = curves[:1]
-    lines: list[str] = []
-    for values, title in curves:
-        text = f"{title}, hours before now"
-        lines += plots.course(hours, values, text, width, height // len(curves), -hours_shown)
-    return lines
-
-
-def _plot_columns(lines: list[str]) -> tuple[int, int]:
-    """Where the plot's own columns begin and stop, from the frame that plotext draws."""
-    for line in lines:
-        left = max(line.find(mark) for mark in "┤│┼┌")
-        if left >= 0:
-            return left + 1, max(left + 2, len(line.rstrip()) - 1)
-    return 0, 1
+def write_pages(pages: Sequence[str], folder: Path, bed: str, from_wall_us: int) -> list[Path]:
+    """Write SVG pages under the bed's name and the local time they begin at. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.fromtimestamp(from_wall_us / 1e6).strftime("%Y%m%d-%H%M%S")
+    written = []
+    for number, page in enumerate(pages, 1):
+        path = folder / f"{bed}-{stamp}-{number}.svg"
+        path.write_text(page, encoding="utf-8")
+        written.append(path)
+    return written
