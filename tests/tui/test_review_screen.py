@@ -229,7 +229,7 @@ def test_the_nearest_beat_is_explained_with_a_reconstruction(recorded: Path) -> 
 def test_a_beat_is_explained_as_it_was_scored_live(live: Recorded) -> None:
     """Its error to the precision that is recorded, its reconstruction from the same baseline."""
     review = Review(live.folder)
-    [arrest] = [event for event in review.events(BED) if event.code == "asystole"]
+    [arrest] = [event for event in review.events(BED, AFTER_THE_LAST) if event.code == "asystole"]
     told = [review.explain(BED, review.moment_us(arrest) - ago_s * 1_000_000) for ago_s in (2, 20)]
     for beat in told:
         assert beat is not None
