@@ -2,7 +2,7 @@
 
 One file, `users.json`, holds names, kinds and password hashes; the two files that Mosquitto reads
 are written from it. A node reaches its own topics alone; a screen reads a station and asks for
-actions under its own name; the station has the rest.
+actions under its own name; a station has the rest. A bridge speaks for all nodes of another broker.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Literal
 from bedside.errors import SettingsError
 from bedside.private_file import write_private
 
-Kind = Literal["node", "screen", "station"]
+Kind = Literal["node", "screen", "station", "bridge"]
 
 _NAME = re.compile(r"[a-z0-9-]{1,32}")
 _ITERATIONS = 10_000
@@ -51,6 +51,13 @@ _RIGHTS: dict[Kind, tuple[str, ...]] = {
         "write bedside/v1/+/cmd",
         "read bedside/v1/station/+/state",
         "readwrite bedside/v1/station/{name}/#",
+    ),
+    "bridge": (
+        "write bedside/v1/+/ecg",
+        "write bedside/v1/+/meta",
+        "write bedside/v1/+/status",
+        "read bedside/v1/+/ack",
+        "read bedside/v1/+/cmd",
     ),
 }
 

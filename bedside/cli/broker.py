@@ -93,6 +93,37 @@ def add_screen(name: Name, folder: Folder = _FOLDER) -> None:
     )
 
 
+@group.command("add-station")
+def add_station(name: Name, folder: Folder = _FOLDER) -> None:
+    """Another station, with a new password: it serves nodes that it is told to serve."""
+    _add(name, "station", folder)
+
+
+@group.command("add-bridge")
+def add_bridge(name: Name, folder: Folder = _FOLDER) -> None:
+    """Another broker, with a new password: it hands on what its nodes say."""
+    _add(name, "bridge", folder)
+
+
+@group.command()
+def bridge(
+    name: Name,
+    to: Annotated[str, typer.Option(help="Name or address of the broker elsewhere.")],
+    password_file: Annotated[
+        Path, typer.Option(help="The password from `add-bridge NAME` over there.")
+    ],
+    ca_file: Annotated[Path, typer.Option(help="The authority of the broker over there.")],
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Its port with TLS.")] = 8883,
+) -> None:
+    """Print the lines with which this Mosquitto hands its nodes on to a broker elsewhere."""
+    from bedside.broker.bridge import bridge_lines
+
+    there = settings_file.BrokerSettings(
+        host=to, port=port, username=name, password_file=password_file, ca_file=ca_file
+    )
+    typer.echo(bridge_lines(name, there.address()), nl=False)
+
+
 @group.command()
 def remove(name: Name, folder: Folder = _FOLDER) -> None:
     """Forget a user: its password is worth nothing any more."""
