@@ -36,6 +36,7 @@ from bedside.recording.bed_file import BedFile
 from bedside.simulator.fleet import Fleet, Stretch, stretch_of
 from bedside.simulator.patient import SyntheticPatient
 from bedside.simulator.source import PatientSource, parse_episodes
+from tests.bench.process import cpu_s, resident_mb
 from tests.mosquitto import Mosquitto
 
 SETTLE_S = 20.0
@@ -43,7 +44,6 @@ WATCHED = 8
 """Beds whose traces a screen asks for."""
 
 BROKER = "allow_anonymous true\nmax_queued_messages 20000\nset_tcp_nodelay true\n"
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -76,7 +76,7 @@ def measure(beds: int, seconds: float, broker: Mosquitto, place: Path) -> None:
     with summary_file.open("wb") as out:
         station = subprocess.Popen(command, stdout=out)
     try:
-        screen = Screen(broker.port, names[:WATCHED])
+        screen = Screen(Address("127.0.0.1", broker.port), "bedside", names[:WATCHED])
         screen.wait_for_station()
         with nodes as fleet:
             time.sleep(SETTLE_S)
@@ -136,28 +136,29 @@ def signals() -> list[Stretch]:
 class Screen:
     """Asks for the traces of a few beds and notes when each piece came."""
 
-    def __init__(self, port: int, beds: list[str]) -> None:
-        self._beds = beds
+    def __init__(self, broker: Address, station: str, beds: list[str]) -> None:
+        self._beds, self._station = beds, station
+        self._user = broker.username or "bench"
         self._came_s: dict[tuple[str, int], float] = {}
         self._up = threading.Event()
-        topics = [station_topics.bed_topic("bedside", bed, "wave") for bed in beds]
+        topics = [station_topics.bed_topic(station, bed, "wave") for bed in beds]
         self._link = Link(
-            Address("127.0.0.1", port),
+            broker,
             client_id="bench",
-            subscriptions=(station_topics.state_topic("bedside"), *topics),
+            subscriptions=(station_topics.state_topic(station), *topics),
             on_message=self._heard,
         )
         self._link.start()
 
     def wait_for_station(self) -> None:
-        assert self._up.wait(60), "the station did not start"
+        assert self._up.wait(180), "the station did not start"
 
     def forget(self) -> None:
         self._came_s.clear()
 
     def ask(self) -> None:
         for bed in self._beds:
-            topic = station_topics.action_topic("bedside", bed, "bench")
+            topic = station_topics.action_topic(self._station, bed, self._user)
             self._link.publish(
                 topic, station_topics.action_payload(uuid.uuid4().hex, "want-wave", {}), 1
             )
@@ -174,23 +175,11 @@ class Screen:
         self._link.stop()
 
     def _heard(self, topic: str, payload: bytes) -> None:
-        bed, what = station_topics.bed_of(topic, "bedside")
+        bed, what = station_topics.bed_of(topic, self._station)
         if what == "wave":
             self._came_s[bed, wave_message.decode(payload).position] = time.monotonic()
         elif what == "station" and json.loads(payload)["up"]:
             self._up.set()
-
-
-def cpu_s(pid: int) -> float:
-    """User and system time of a process, all its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
-
-
-def resident_mb(pid: int) -> float:
-    """Resident memory of a process."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 if __name__ == "__main__":
