@@ -14,7 +14,7 @@ from prometheus_client.exposition import start_http_server
 from prometheus_client.registry import Collector
 
 from bedside.errors import SettingsError
-from bedside.station import Measures
+from bedside.measures import Measures
 
 LOOPBACK = "127.0.0.1"
 

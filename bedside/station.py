@@ -7,6 +7,7 @@ bounded; an overflow, like any failing part, becomes an alarm.
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import shutil
@@ -15,15 +16,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bedside import __version__, station_topics, systemd
-from bedside.alarms.log import AlarmLog
+from bedside import __version__, set_aside, station_topics, systemd
+from bedside.alarms import log as alarm_log
 from bedside.alarms.replay import replay
 from bedside.anomaly.autoencoder import Autoencoder
 from bedside.anomaly.baseline import Baseline, BaselineError
 from bedside.anomaly.scoring import ModelFacts
 from bedside.claims import Holding
 from bedside.clerk import Clerk
-from bedside.counts import Counts
 from bedside.delivery.alert import Alert
 from bedside.delivery.delivery import DeliveryStep
 from bedside.delivery.transport import Transport
@@ -45,6 +45,7 @@ from bedside.feed import Recording
 from bedside.inbox import Inbox
 from bedside.librarian import Librarian
 from bedside.local_feed import LocalFeed
+from bedside.measures import Measures, process_use
 from bedside.node.link import Link
 from bedside.ports import LogEntry, Ports
 from bedside.recording import bed_file
@@ -61,6 +62,7 @@ from bedside.worker import Worker
 _log = logging.getLogger(__name__)
 
 NOTICED_WITHIN_S = 5.0
+MEASURES_EVERY_S = 10.0
 
 TOGETHER_S = 0.05
 """What all beds have for the model, or for the disk, within this time is done together."""
@@ -116,19 +118,6 @@ class _Kept:
     content: BedFile
 
 
-@dataclass(frozen=True, slots=True)
-class Measures:
-    """What a station counted since its start, and what waits in it now."""
-
-    counts: Counts
-    failures: Mapping[str, int]
-    waiting: Mapping[str, int]
-    beds: int
-    alerts_waiting: int
-    oldest_alert_s: float
-    disk_free_bytes: int
-
-
 class Station:
     """Serves every bed whose node's name fits `settings.station.bed_names`.
 
@@ -172,7 +161,9 @@ class Station:
             wall_us=self.wall_us,
         )
         self._shortage = ""
-        self._alarm_log = AlarmLog(folder / "alarms.sqlite")
+        self._log_path = folder / "alarms.sqlite"
+        self._alarm_log = alarm_log.opened(self._log_path, self.wall_us())
+        self._damage = ""
         self._dispatch = Dispatch(
             folder / "outbox.sqlite",
             transport,
@@ -238,6 +229,7 @@ class Station:
             worker.start()
         self._librarian.start()
         self._watch.start()
+        self._measuring.start()
         if self._sounder is not None:
             self._sounder.start(lambda ok, detail: self._well("sound", ok, detail))
         self._dispatch.start()
@@ -252,6 +244,7 @@ class Station:
         systemd.notify("STOPPING=1")
         name = self._settings.station.name
         self._publish(*station_topics.state_message(Holding(name, self.ward.claims.run, up=False)))
+        self._measuring.stop()
         self._link.stop()
         for worker in (self._analysis, self._scorer, self._disk):
             if not worker.stop():
@@ -333,6 +326,7 @@ class Station:
         """What is counted and what waits now."""
         workers = (self._analysis, self._scorer, self._disk)
         alerts_waiting, oldest_alert_s = self._dispatch.waiting
+        cpu_s, memory_bytes = process_use()
         return Measures(
             counts=self.ward.counts,
             failures=self._failures(),
@@ -341,7 +335,16 @@ class Station:
             alerts_waiting=alerts_waiting,
             oldest_alert_s=oldest_alert_s,
             disk_free_bytes=shutil.disk_usage(self._settings.station.data_dir).free,
+            cpu_s=cpu_s,
+            memory_bytes=memory_bytes,
+            up_s=time.monotonic() - self._started_s,
         )
+
+    def _say_measures(self) -> None:
+        """For whoever looks after the machine; nothing of it is about a patient."""
+        topic = station_topics.metrics_topic(self._settings.station.name)
+        content = {"version": station_topics.VERSION} | self.measures().json()
+        self._publish(topic, json.dumps(content).encode(), 1, True)
 
     def _failures(self) -> dict[str, int]:
         failures = {
@@ -388,6 +391,14 @@ class Station:
             together_s=TOGETHER_S / max(1.0, self._speed),
             idle=self._sync,
             failed=lambda error: self._unwell("disk", error),
+        )
+
+        self._measuring = Worker[None](
+            "measuring",
+            lambda _: None,
+            capacity=1,
+            every_s=MEASURES_EVERY_S / max(1.0, self._speed),
+            idle=self._say_measures,
         )
 
     def _make_link(self) -> Link:
@@ -549,6 +560,15 @@ class Station:
         elif ranges or self._shortage:
             self._well("disk", True)
         self._shortage = shortage
+        self._look_for_damage()
+
+    def _look_for_damage(self) -> None:
+        """What was damaged is kept, and shown until somebody has taken it away."""
+        kept = [*set_aside.set_aside_before(self._log_path), *self._recorder.damaged()]
+        damage = f"{kept[0]} keeps what it was; take it away" if kept else ""
+        if damage != self._damage:
+            self._damage = damage
+            self._well("damage", not damage, damage)
 
     # ── what becomes of alerts, on any thread ─────────────────────────────────────────────────
 

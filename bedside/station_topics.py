@@ -20,10 +20,11 @@ import json
 import math
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, fields
 from typing import Any
 
+from bedside import __version__
 from bedside.claims import Holding
 from bedside.delivery.delivery import DeliveryStep
 from bedside.errors import LinkError
@@ -57,9 +58,18 @@ def state_topic(station: str) -> str:
     return f"{_ROOT}/{station}/state"
 
 
-def state_message(holding: Holding) -> tuple[str, bytes, int, bool]:
-    """Topic, payload, QoS and retained flag of the station's own state."""
-    content = {"version": VERSION} | holding.json()
+def state_message(
+    holding: Holding, parts: Iterable[LinkState] = ()
+) -> tuple[str, bytes, int, bool]:
+    """Topic, payload, QoS and retained flag of the station's own state.
+
+    `parts` are its broker, cloud, delivery, analysis, model, disk, clock and sound: who fares how.
+    """
+    content = {
+        "version": VERSION,
+        "program": __version__,
+        "links": [[part.name, part.ok, part.detail] for part in parts],
+    } | holding.json()
     return state_topic(holding.station), json.dumps(content).encode(), 1, True
 
 
@@ -67,6 +77,11 @@ def station_of(topic: str) -> str:
     """The station whose state a topic is, empty for any other."""
     match = _STATE.fullmatch(topic)
     return "" if match is None else match["station"]
+
+
+def metrics_topic(station: str) -> str:
+    """What the station counts, every 10 s (retained): see `bedside.measures`."""
+    return f"{_ROOT}/{station}/metrics"
 
 
 def bed_topic(station: str, bed: str, what: str) -> str:

@@ -74,6 +74,20 @@ _LOGGED = (
     | FoundLate
 )
 
+_PARTS = (
+    "broker",
+    "cloud",
+    "delivery",
+    "analysis",
+    "model",
+    "disk",
+    "damage",
+    "outbox",
+    "clock",
+    "clock-step",
+    "sound",
+)
+
 NODE_SILENT_S = 3.0
 REMEMBERED_ACTIONS = 1000
 STATE_EVERY_S = 1.0
@@ -252,7 +266,7 @@ class Ward:
         self._look_at_claims()
         now_us = self._ports.now_us()
         if self._said_us is None or now_us - self._said_us >= STATE_EVERY_S * 1e6:
-            message = station_topics.state_message(self.holding())
+            message = station_topics.state_message(self.holding(), self._parts())
             self._said_us = now_us if self._ports.publish(*message) else None
         self._say_unmatched()
         self._step_all(Tick(at_us))
@@ -262,6 +276,11 @@ class Ward:
                 self._alert(name, instance)
             bed.picture.set_links(self._links(bed))
             bed.broadcast.state(self._ports.now_us(), wall_us)
+
+    def _parts(self) -> tuple[LinkState, ...]:
+        """How the station's links and parts fare, as far as anything was heard of them."""
+        heard = [(subject, self.station.health_of(subject)) for subject in _PARTS]
+        return tuple(LinkState(name, one.ok, one.detail) for name, one in heard if one is not None)
 
     def holding(self) -> Holding:
         """The beds that this station serves, for others to hear."""

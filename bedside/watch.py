@@ -25,6 +25,9 @@ STUCK_S = 2.0
 TROUBLE_SHOWN_S = 10.0
 """An exception in the analysis, or a batch that it could not take, is shown for so long."""
 
+STEP_SHOWN_S = 60.0
+"""A clock that was moved is shown for so long."""
+
 
 class Watch:
     """Takes health from any thread and looks after the two threads that think."""
@@ -51,6 +54,9 @@ class Watch:
         self._troubles = 0
         self._trouble_until_s = 0.0
         self._slow_model = False
+        self._clock = wall_clock.Steps()
+        self._speed = max(1.0, speed)
+        self._step_until_s = 0.0
         self._worker = Worker[Health](
             "watch",
             alarms.health,
@@ -87,11 +93,23 @@ class Watch:
             self._slow_model = stuck_s > STUCK_S
             slow = Health(self._at_us(now_s), "model", not self._slow_model, "it is too slow")
             self._alarms.health(replace(slow, since_us=max(0, self._at_us(now_s - stuck_s))))
+        self._look_at_the_clock(now_s)
         clock_set = wall_clock.is_set()
         self._alarms.health(Health(self._at_us(now_s), "clock", clock_set))
         self._alarms.tick(self._at_us(now_s))
         if self._analysis.still_s <= STUCK_S:
             systemd.notify("WATCHDOG=1")
+
+    def _look_at_the_clock(self, now_s: float) -> None:
+        """Times that were logged before a step cannot be compared with those after it."""
+        step_s = self._clock.step_s()
+        if step_s:
+            self._step_until_s = now_s + STEP_SHOWN_S / self._speed
+            detail = f"by {step_s:+.0f} s"
+            self._alarms.health(Health(self._at_us(now_s), "clock-step", False, detail))
+        elif self._step_until_s and now_s >= self._step_until_s:
+            self._step_until_s = 0.0
+            self._alarms.health(Health(self._at_us(now_s), "clock-step", True))
 
     def _health_of_analysis(self, now_s: float) -> Health:
         at_us = self._at_us(now_s)

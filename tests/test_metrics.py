@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import queue
 import socket
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from bedside import __version__, station_topics
 from bedside.delivery.log_transport import LogTransport
 from bedside.errors import SettingsError
 from bedside.metrics import MetricsServer
+from bedside.node.address import Address
+from bedside.node.link import Link
 from bedside.settings import BrokerSettings, Settings, StationSettings
 from bedside.simulator.patient import SyntheticPatient
 from bedside.simulator.source import PatientSource, parse_episodes
@@ -35,8 +41,21 @@ def test_prometheus_reads_what_happened(mosquitto: Mosquitto, tmp_path: Path) ->
         ):
             wait_for(lambda: station.measures().counts.beats > 3)
             read = _read(server.port)
+            said = retained(mosquitto, station_topics.metrics_topic("bedside"))
+            wait_for(lambda: "disk" in parts(mosquitto))
+            state = retained(mosquitto, station_topics.state_topic("bedside"))
     finally:
         station.stop()
+    assert (state["up"], state["program"], state["beds"]) == (True, __version__, ["bed-1"])
+    fares = {name: ok for name, ok, _ in state["links"]}
+    assert fares["broker"]
+    assert fares["clock"]
+    assert fares["disk"]
+    assert said["batches"] > 0
+    assert said["beds"] == 1
+    assert said["cpu_s"] > 0
+    assert said["memory_bytes"] > 1e6
+    assert said["queue_depth"].keys() == {"analysis", "scoring", "disk"}
     assert read["bedside_beats_total"] > 3
     assert read["bedside_batches_total"] > 0
     assert read["bedside_beds"] == 1
@@ -58,6 +77,30 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         port = int(other.getsockname()[1])
         with pytest.raises(SettingsError, match=str(port)), MetricsServer(port, pytest.fail):
             pass
+
+
+def retained(mosquitto: Mosquitto, topic: str) -> dict[str, Any]:
+    """What the broker keeps on a topic."""
+    kept: queue.Queue[bytes] = queue.Queue()
+    link = Link(
+        Address("127.0.0.1", mosquitto.port),
+        client_id="reader",
+        subscriptions=(topic,),
+        on_message=lambda _, payload: kept.put(payload),
+    )
+    link.start()
+    try:
+        content = json.loads(kept.get(timeout=20))
+        assert isinstance(content, dict)
+        return content
+    finally:
+        link.stop()
+
+
+def parts(mosquitto: Mosquitto) -> list[str]:
+    """The links and parts of which the station's state says how they fare."""
+    links = retained(mosquitto, station_topics.state_topic("bedside"))["links"]
+    return [name for name, _, _ in links]
 
 
 def _read(port: int) -> dict[str, float]:

@@ -8,8 +8,10 @@ anew; who needs that keeps `head()` elsewhere from time to time.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bedside.errors import BedsideError
+from bedside.set_aside import DAMAGED, code_of, set_aside
 
 BUSY_S = 2.0
 """So long it waits for another program that holds the file."""
@@ -46,6 +49,7 @@ CREATE TRIGGER IF NOT EXISTS rows_stay BEFORE DELETE ON rows
 CREATE TRIGGER IF NOT EXISTS rows_keep BEFORE UPDATE ON rows
     BEGIN SELECT RAISE(ABORT, 'the alarm log is append-only'); END;
 """
+_LOGGER = logging.getLogger(__name__)
 _COLUMNS = "number, kind, payload, wall_us, at_us, previous, hash"
 
 
@@ -81,6 +85,55 @@ class Verdict:
 
 
 _FAULT_WORDS = {"changed": "changed", "missing": "removed", "reordered": "moved"}
+
+
+class LogDamagedError(BedsideError):
+    """The file is no sound database."""
+
+
+def opened(path: Path, wall_us: int) -> AlarmLog:
+    """The log at `path`, for the one who writes it; raises `BedsideError`.
+
+    A damaged file is set aside under another name. The rows since the last start that can be read
+    of it go into a new log, behind one of kind `damaged`: what alarmed still stands.
+    """
+    try:
+        log = AlarmLog(path)
+        try:
+            log.check()
+        except BedsideError:
+            log.close()
+            raise
+        return log
+    except LogDamagedError as damage:
+        aside = set_aside(path)
+        rows = _rescued(aside)
+        _LOGGER.error("%s It lies at %s; %d rows of it go on.", damage, aside, len(rows))
+    log = AlarmLog(path)
+    told = {"bed": "", "event": "damaged", "file": aside.name, "rows": len(rows)}
+    log.append_all([("damaged", told, wall_us, 0), *rows])
+    return log
+
+
+def _rescued(aside: Path) -> list[tuple[str, Mapping[str, Any], int, int]]:
+    """The rows of the last run that a damaged file still holds as they were written, in order."""
+    found: dict[int, tuple[str, Mapping[str, Any], int, int]] = {}
+    for order in ("DESC", "ASC"):
+        with (
+            contextlib.suppress(sqlite3.Error),
+            contextlib.closing(
+                sqlite3.connect(f"{aside.absolute().as_uri()}?mode=ro", uri=True)
+            ) as database,
+        ):
+            query = f"SELECT {_COLUMNS} FROM rows NOT INDEXED ORDER BY number {order}"
+            for number, kind, payload, wall_us, at_us, previous, row_hash in database.execute(
+                query
+            ):
+                with contextlib.suppress(ValueError, TypeError):
+                    if _hash(previous, kind, payload, wall_us, at_us) == row_hash:
+                        found[number] = kind, json.loads(payload), wall_us, at_us
+    starts = [number for number, row in found.items() if row[0] == "start"]
+    return [found[number] for number in sorted(found) if number >= max(starts, default=0)]
 
 
 class AlarmLog:
@@ -173,6 +226,13 @@ class AlarmLog:
         """The last rows, newest first."""
         return self._select("ORDER BY number DESC LIMIT ?", limit)
 
+    def check(self) -> None:
+        """Raises `LogDamagedError` where a page of the file is not what it should be."""
+        with self._lock, self._faults_in_words():
+            [found] = self._database.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise LogDamagedError(f"The alarm log {self._path} is damaged ({found}).")
+
     def head(self) -> str:
         """The hash of the last row; two logs with the same head hold the same rows."""
         last = self.latest(1)
@@ -257,7 +317,8 @@ class AlarmLog:
             )
             raise BedsideError(f"The alarm log {self._path} failed ({error}): {advice}.") from error
         except (OSError, sqlite3.DatabaseError, json.JSONDecodeError) as error:
-            raise BedsideError(
+            damaged = isinstance(error, sqlite3.Error) and code_of(error) in DAMAGED
+            raise (LogDamagedError if damaged else BedsideError)(
                 f"The alarm log {self._path} is damaged or unreadable ({error}):"
                 " move it away and start again."
             ) from error

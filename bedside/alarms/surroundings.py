@@ -35,9 +35,11 @@ _SUBJECTS = {
     "disk": _Subject("storage-failing", "recording failing"),
     "outbox": _Subject("storage-failing", "alerts at risk"),
     "beds": _Subject("two-stations", "not served here"),
+    "damage": _Subject("storage-failing", "a damaged file was found"),
     "high-delivery": _Subject("delivery-failing", "high alert not delivered", Priority.MEDIUM),
     "sound": _Subject("sound-failing", "no alarm sound"),
     "clock": _Subject("clock-unsynced", "the station's clock is not set"),
+    "clock-step": _Subject("clock-unsynced", "the station's clock was moved"),
     "delivery": _Subject("delivery-failing", "alerts not delivered"),
     "model": _Subject("analysis-stalled", "beat scoring failing", Priority.MEDIUM),
 }

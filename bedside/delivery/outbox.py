@@ -30,6 +30,7 @@ from bedside.delivery.delivery import Delivery, DeliveryState, DeliveryStep
 from bedside.delivery.digest import digest, may_join
 from bedside.errors import DeliveryError
 from bedside.events import Instance
+from bedside.set_aside import set_aside_before
 
 LATE_S = 30.0
 """Age from which an undelivered alert of a lasting instance says that it is still active."""
@@ -87,7 +88,7 @@ class Outbox:
         self._lock = threading.RLock()
         self._file, loaded = outbox_file.opened(path)
         self._deliveries = {each.alert.alert_id: each for each in loaded}
-        self._set_aside = outbox_file.set_aside_before(path)
+        self._set_aside = set_aside_before(path)
         self._disk_fault = ""
         self._attempts: Counter[str] = Counter()
         self._not_before_s: dict[str, float] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import logging
 import sqlite3
@@ -17,6 +16,7 @@ from bedside.delivery.alert import Alert
 from bedside.delivery.delivery import Delivery, DeliveryState
 from bedside.errors import DeliveryError
 from bedside.events import Priority
+from bedside.set_aside import DAMAGED, code_of, set_aside
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS deliveries (
@@ -47,8 +47,6 @@ _COLUMNS = (
 )
 
 
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -75,7 +73,7 @@ def opened(path: Path) -> tuple[OutboxFile, list[Delivery]]:
             file.close()
             raise
     except OutboxDamagedError as damage:
-        aside = _set_aside(path)
+        aside = set_aside(path)
         rescued = _rescued(aside)
         _LOGGER.error("%s It lies at %s; %d alerts of it go on.", damage, aside, len(rescued))
     file = OutboxFile(path)
@@ -97,24 +95,6 @@ def in_use(path: Path) -> bool:
     except DeliveryError:
         return False
     return False
-
-
-def set_aside_before(path: Path) -> list[Path]:
-    """The damaged outboxes that lie beside the one at `path`."""
-    beside = path.parent.glob(f"{path.name}.damaged-*")
-    return sorted(each for each in beside if each.name[-1].isdigit())
-
-
-def _set_aside(path: Path) -> Path:
-    aside = next(
-        free
-        for number in itertools.count(1)
-        if not (free := path.with_name(f"{path.name}.damaged-{number}")).exists()
-    )
-    for part in ("", "-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + part).rename(aside.with_name(aside.name + part))
-    return aside
 
 
 def _rescued(aside: Path) -> list[Delivery]:
@@ -161,12 +141,12 @@ class OutboxFile:
             self._make_table(path)
         except sqlite3.Error as error:
             self._database.close()
-            code = _code(error)
+            code = code_of(error)
             if code == sqlite3.SQLITE_BUSY:
                 raise OutboxInUseError(
                     f"The outbox {path} is in use by another station: stop that one."
                 ) from error
-            if code in _DAMAGED:
+            if code in DAMAGED:
                 raise OutboxDamagedError(f"The outbox {path} is damaged ({error}).") from error
             raise DeliveryError(
                 f"The outbox {path} cannot be opened ({error}): make room on the disk, or choose"
@@ -278,11 +258,6 @@ def _alert(text: str) -> Alert:
     fields = json.loads(text)
     fields |= {"priority": Priority(fields["priority"]), "members": tuple(fields["members"])}
     return Alert(**fields)
-
-
-def _code(error: sqlite3.Error) -> int:
-    """SQLite's primary result code, 0 where it gave none."""
-    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _machine_boot() -> str:

@@ -15,7 +15,7 @@ from amqtt.broker import Broker
 
 from bedside.errors import LinkError
 
-START_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
 CLOSING_S = 1.0
 

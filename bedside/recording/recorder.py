@@ -24,14 +24,15 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bedside.errors import RecordError
 from bedside.events import Batch
+from bedside.private_file import write_private
 from bedside.ranges import Range, Ranges
 from bedside.recording.beats import BeatNote, RecordedBeat, StripNote
-from bedside.recording.journal import Records, SegmentFormat
+from bedside.recording.journal import RECORD_BYTES, Records, SegmentFormat
 from bedside.recording.retention import OnDisk, budget_bytes, prune, prune_strips
 from bedside.recording.runs import Place, Staged, runs
 from bedside.recording.segment import Segment
@@ -111,6 +112,7 @@ class _Node:
     dirty: set[Place] = field(default_factory=set)
     staged: list[Staged] = field(default_factory=list)
     notes: deque[RecordedBeat | _Keep] = field(default_factory=lambda: deque(maxlen=_WAITING_NOTES))
+    damaged: tuple[Path, ...] = ()
     begun: int = 0
     """How many segments were ever begun."""
     heard_s: float | None = None
@@ -280,6 +282,10 @@ class Recorder:
         if self._failure is not None and not safe:
             return self.sync(now_s)
         return _in_ranges(safe)
+
+    def damaged(self) -> list[Path]:
+        """Files that tell of damage that was found, for as long as nobody takes them away."""
+        return [path for node in self._nodes.values() for path in node.damaged if path.exists()]
 
     def shortage(self) -> str:
         """What is not recorded for want of room on the disk, or of sense in a node's count, in
@@ -512,7 +518,8 @@ def _load(name: str, folder: Path) -> _Node:
     node = _Node(folder)
     begun: set[tuple[int, int]] = set()
     finished: set[tuple[int, int]] = set()
-    for segment, rows in sorted(_intact(name, folder), key=lambda found: found[0].format.number):
+    found = _intact(name, node)
+    for segment, rows in sorted(found, key=lambda each: each[0].format.number):
         form = segment.format
         match = _SEGMENT_NAME.fullmatch(segment.path.name)
         assert match is not None
@@ -531,13 +538,16 @@ def _load(name: str, folder: Path) -> _Node:
                 boot.restore(sequence, sequence + int(row["batches"]) - 1)
     for boot_id, sequence in begun & finished:
         node.boot(boot_id).restore(sequence, sequence)
+    node.damaged = tuple(sorted(folder.glob("*.damaged")))
     return node
 
 
-def _intact(name: str, folder: Path) -> list[tuple[StoredSegment, Records]]:
-    """The segments of a folder with the rows that hold; what is damaged is set aside."""
-    found = []
-    for path in sorted(folder.glob("*.idx")):
+def _intact(name: str, node: _Node) -> list[tuple[StoredSegment, Records]]:
+    """The segments of a node with the rows that hold; what is damaged is kept aside, too."""
+    found: list[tuple[StoredSegment, Records]] = []
+    folder = node.folder
+    # In the order in which they were written last: so a damaged one finds its number.
+    for path in sorted(folder.glob("*.idx"), key=lambda each: each.stat().st_mtime_ns):
         if not _SEGMENT_NAME.fullmatch(path.stem) or path.stat().st_size == 0:
             continue
         try:
@@ -550,28 +560,73 @@ def _intact(name: str, folder: Path) -> list[tuple[StoredSegment, Records]]:
             path.rename(aside)
             _log.error("the journal %s is damaged: kept as %s, its samples stay", path, aside.name)
             continue
+        if stored.headless:
+            number = 1 + max((each.format.number for each, _ in found), default=0)
+            stored = _with_a_head(stored, number)
         rows = stored.journal.rows
         if not stored.journal.sealed:
             rows = _verified(name, stored)
-            if len(rows) < len(stored.journal.rows):
-                _log.warning(
-                    "%s: %d stretches did not reach the disk before the last end",
-                    path,
-                    len(stored.journal.rows) - len(rows),
-                )
         found.append((stored, rows))
     return found
 
 
+def _with_a_head(stored: StoredSegment, number: int) -> StoredSegment:
+    """Write a journal's first record anew; the file as it was found is kept beside it."""
+    path = stored.path.with_suffix(".idx")
+    content = path.read_bytes()
+    form = replace(stored.format, number=number)
+    aside = path.with_suffix(".idx.damaged")
+    write_private(aside, content)
+    write_private(path, form.pack() + content[RECORD_BYTES:])
+    _log.error("the head of the journal %s was damaged, as %s keeps it", path, aside.name)
+    mended = StoredSegment.open(stored.path)
+    assert mended is not None
+    return mended
+
+
 def _verified(name: str, stored: StoredSegment) -> Records:
+    """The rows whose samples are there as they were written.
+
+    The last rows may miss theirs: a power cut took them, and their nodes send them again. Where
+    later ones are whole the disk has changed what it held: it is struck out, and kept in a file
+    beside it.
+    """
     segment = Segment(name, stored.path, stored.format)
     try:
         rows = segment.verify()
+        whole = {row.tobytes() for row in rows}
+        missing = [row.tobytes() not in whole for row in stored.journal.rows]
+        torn = next((n for n, gone in enumerate(reversed(missing)) if not gone), len(missing))
+        if torn:
+            _log.warning("%s: %d stretches did not reach the disk", stored.path, torn)
+        hurt = stored.journal.rows[: len(missing) - torn][missing[: len(missing) - torn]]
+        if len(hurt):
+            _strike_out(segment, stored, hurt, rows)
         segment.sync()
         segment.seal()
     finally:
         segment.close()
     return rows
+
+
+def _strike_out(segment: Segment, stored: StoredSegment, hurt: Records, whole: Records) -> None:
+    """Nobody shall take damaged samples for a heart's: what no whole row vouches for goes."""
+    form = stored.format
+    places = Ranges()
+    for row in hurt:
+        first = max(int(row["first_sample"]), form.start_sample)
+        end = min(int(row["first_sample"]) + int(row["count"]), form.end_sample)
+        if first < end:
+            places.add(first, end - 1)
+    for row in whole if places else ():
+        places.remove(int(row["first_sample"]), int(row["first_sample"]) + int(row["count"]) - 1)
+    aside = stored.path.with_suffix(".dat.damaged")
+    note = aside.read_text() if aside.exists() else ""
+    for first, last in places:
+        found = segment.strike_out(first, last + 1)
+        note += f"samples {first} to {last} were found as {found.hex()}\n"
+    write_private(aside, note.encode())
+    _log.error("%s: %d stretches were damaged, as %s keeps them", stored.path, len(hurt), aside)
 
 
 def _sentence(folder: Path, error: OSError) -> str:

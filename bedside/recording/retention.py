@@ -23,7 +23,7 @@ from bedside.recording.stored_segment import SAMPLE_BYTES, StoredSegment
 STRIPS = "strips"
 """The folder beside a node's segments that holds the strips of events."""
 
-_SUFFIXES = (".idx", ".hea", ".dat", ".idx.damaged", ".hea.new")
+_SUFFIXES = (".idx", ".hea", ".dat", ".idx.damaged", ".dat.damaged", ".hea.new")
 _JOURNAL_HOUR_BYTES = 98_304
 _SPARE_H = 1
 
@@ -171,7 +171,7 @@ def _copy_row(strip: Segment, node: str, source: StoredSegment, row: np.void) ->
     row_end = row_first + int(row["count"])
     begin = max(row_first, form.start_sample, of.start_sample)
     stop = min(row_end, form.end_sample, of.end_sample)
-    if begin >= stop:
+    if begin >= stop or source.damaged_within(begin, stop):
         return
     rate_mhz, wall_us = int(row["rate_mhz"]), int(row["wall_us"])
     heard_us = 0

@@ -171,6 +171,15 @@ class Segment:
         intact: Records = rows[fits]
         return intact
 
+    def strike_out(self, first: int, end: int) -> bytes:
+        """Make samples missing ones; returns what stood there."""
+        offset = (first - self.format.start_sample) * SAMPLE_BYTES
+        length = min((end - first) * SAMPLE_BYTES, self._samples_bytes - offset)
+        found = os.pread(self._samples, max(length, 0), offset)
+        missing = np.full(len(found) // SAMPLE_BYTES, INVALID_SAMPLE, "<i2").tobytes()
+        _pwrite_whole(self._samples, missing, offset)
+        return found
+
     def _read_back(self) -> None:
         content = os.pread(self._journal, os.fstat(self._journal).st_size, 0)
         journal = read_journal(content)

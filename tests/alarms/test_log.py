@@ -19,8 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bedside.alarms.log import AlarmLog, Verdict
+from bedside.alarms.log import AlarmLog, Verdict, opened
 from bedside.errors import BedsideError
+from bedside.set_aside import set_aside_before
 
 
 @pytest.fixture
@@ -271,6 +272,41 @@ def test_a_file_damaged_in_the_middle_is_one_sentence(path: Path) -> None:
         file.write(b"\xff" * 8192)
     with pytest.raises(BedsideError, match="is damaged"), reopened(path) as log:
         log.verify()
+
+
+def test_the_station_sets_a_damaged_log_aside_and_goes_on_with_what_it_can_read(
+    path: Path,
+) -> None:
+    filled(path, 400)
+    with reopened(path) as log:
+        log.append("start", {"bed": ""}, 0, 0)
+        log.append("alarm", {"bed": "icu-1", "id": "a-1"}, 7, 8)
+    content = path.read_bytes()
+    with path.open("r+b") as file:
+        file.seek(8192)
+        file.write(b"\xff" * 8192)
+    damaged = path.read_bytes()
+    for _ in range(2):
+        with contextlib.closing(opened(path, wall_us=9)) as log:
+            assert [(row.kind, row.wall_us) for row in log.rows()] == [
+                ("damaged", 9),
+                ("start", 0),
+                ("alarm", 7),
+            ]
+            assert log.rows()[0].payload["file"] == "alarms.sqlite.damaged-1"
+            assert [row.payload["id"] for row in log.of_last_run()["icu-1"]] == ["a-1"]
+            assert log.verify().intact
+    assert len(damaged) == len(content)
+    assert path.with_name("alarms.sqlite.damaged-1").read_bytes() == damaged
+
+
+def test_what_is_no_log_is_set_aside_and_a_sound_one_is_not(path: Path) -> None:
+    path.write_bytes(b"not a database at all" * 100)
+    with contextlib.closing(opened(path, wall_us=9)) as log:
+        assert [row.kind for row in log.rows()] == ["damaged"]
+    with contextlib.closing(opened(path, wall_us=10)) as log:
+        assert [row.wall_us for row in log.rows()] == [9]
+    assert len(set_aside_before(path)) == 1
 
 
 def test_a_locked_file_is_one_sentence(path: Path, log: AlarmLog) -> None:

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from bedside.errors import RecordError
 from bedside.events import Batch, Flags
+from bedside.recording.archive import Archive
 from bedside.recording.recorder import Recorder, SyncError
 from tests.recording.batches import BOOT, a_batch
 
@@ -364,21 +365,60 @@ def test_a_batch_across_the_hour_counts_only_when_both_halves_are_there(folder: 
         assert again.stored("bed-1") == {BOOT: []}
 
 
-def test_a_damaged_journal_head_sets_the_journal_aside_and_keeps_the_samples(
+def test_a_damaged_journal_head_is_written_anew_and_costs_nothing(folder: Path) -> None:
+    with reopened(folder) as recorder:
+        put(recorder, a_batch(0, 0, [1, 2]))
+        put(recorder, a_batch(1, HOUR, [3]))
+    journal = folder / "bed-1" / "0bedbeef_0000.idx"
+    with journal.open("r+b") as file:
+        file.write(b"rust")
+    with reopened(folder) as again:
+        assert again.stored("bed-1") == {BOOT: [(0, 1)]}
+        put(again, a_batch(2, 2, [3, 4]))
+        [kept] = again.damaged()
+        assert kept.read_bytes().startswith(b"rust")
+        kept.unlink()
+        assert again.damaged() == []
+    assert journal.read_bytes().startswith(b"BEDIDX")
+    assert digital(folder).tolist() == [1, 2, 3, 4]
+
+
+def test_a_journal_whose_header_is_damaged_too_is_set_aside_and_the_samples_stay(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with reopened(folder) as recorder:
         put(recorder, a_batch(0, 0, [1, 2]))
     with (folder / "bed-1" / "0bedbeef_0000.idx").open("r+b") as file:
         file.write(b"rust")
+    (folder / "bed-1" / "0bedbeef_0000.hea").write_bytes(b"rust")
     with reopened(folder) as again:
         assert again.stored("bed-1") == {}
         put(again, a_batch(1, 2, [3, 4]))
         assert again.stored("bed-1") == {BOOT: [(1, 1)]}
+        assert [path.name for path in again.damaged()] == ["0bedbeef_0000.idx.damaged"]
     [said] = caplog.messages
     assert "damaged: kept as 0bedbeef_0000.idx.damaged" in said
-    assert (folder / "bed-1" / "0bedbeef_0000.idx.damaged").exists()
     assert digital(folder).tolist() == [1, 2, 3, 4]
+
+
+def test_samples_that_the_disk_has_changed_are_missing_and_what_was_found_is_kept(
+    folder: Path,
+) -> None:
+    batches = a_batch(0, 0, [1, 2]), a_batch(1, 2, [3, 4]), a_batch(2, 4, [5, 6])
+    with (
+        ended_without_warning(folder, *batches) as node,
+        (node / "0bedbeef_0000.dat").open("r+b") as file,
+    ):
+        file.seek(4)
+        file.write(b"\xff\xee")
+    stretches = [s.samples_mv for s in Archive(folder.parent).read("bed-1", 0, 2**60)]
+    assert np.isnan(np.concatenate(stretches)).tolist() == [False, False, True, True, False, False]
+    for _ in range(2):
+        with reopened(folder) as again:
+            assert again.stored("bed-1") == {BOOT: [(0, 0), (2, 2)]}
+            [kept] = again.damaged()
+            assert kept.read_text() == "samples 2 to 3 were found as ffee0400\n"
+    assert digital(folder).tolist() == [1, 2, INVALID, INVALID, 5, 6]
 
 
 def test_a_restart_goes_on_in_the_same_records(folder: Path) -> None:
@@ -435,6 +475,7 @@ from pathlib import Path
 import numpy as np
 from bedside.events import Batch, Flags
 from bedside.recording import staging
+from bedside.recording.archive import Archive
 from bedside.recording.recorder import Recorder
 staging.MEMORY = Path(sys.argv[2])
 recorder = Recorder(Path(sys.argv[1]))
