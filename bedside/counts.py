@@ -10,7 +10,7 @@ import numpy as np
 
 from bedside.events import AlarmChanged, AlarmState, Beat, BeatScored, Event, Gap
 
-_KEPT = 100_000
+_KEPT = 20_000
 
 
 @dataclass(slots=True)

@@ -102,6 +102,9 @@ def measure(beds: int, seconds: float, broker: Mosquitto, place: Path) -> None:
     finally:
         station.send_signal(signal.SIGINT)
         station.wait(60)
+    if not delays_ms:
+        print(f"{beds} beds: no trace came in {lasted_s:.0f} s, the station did not keep up")
+        return
     with summary_file.open("rb") as file:
         file.seek(max(0, summary_file.stat().st_size - 20_000))
         summary = json.loads(file.read().splitlines()[-1])
