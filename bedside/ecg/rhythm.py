@@ -10,20 +10,60 @@ import itertools
 from collections import deque
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 
 import numpy as np
 
-from bedside.ecg.fibrillation import HOP, FibrillationRule
+from bedside.ecg.baseline_jump import BaselineJump
+from bedside.ecg.beat_size import BeatSize
+from bedside.ecg.fibrillation import HOP, WINDOW, FibrillationRule
 from bedside.ecg.irregularity import irregularly_irregular
 from bedside.ecg.rpeaks import DECISION_DELAY_SAMPLES
 from bedside.events import WINDOW_RATE_HZ, BeatClass, Float64Array
 from bedside.limits import Limits
 
-HOLD_S = 5.0
-"""A pause or a run of ventricular beats stays present this long after its last beat."""
+HOLD_S = {
+    "asystole": 5.0,
+    "vf": 5.0,
+    "vt": 10.0,
+    "pause": 5.0,
+    "pvc-run": 10.0,
+    "extreme-tachy": 30.0,
+    "extreme-brady": 30.0,
+    "tachy": 30.0,
+    "brady": 30.0,
+    "bigeminy": 60.0,
+    "irregular": 60.0,
+}
+"""A condition ends when nothing has spoken for it for so long.
+
+A rhythm that is interrupted by a few beats is still the same episode: without this it would alarm
+anew each time. What kills is held longer than the gap that makes an asystole, no more; a rate as
+long as it takes to draw it from other beats; what describes minutes of rhythm longest.
+"""
 
 HYSTERESIS_BPM = 3.0
-"""How far the heart rate must come back inside its limit before the alarm ends."""
+"""A rate alarm lasts until the heart rate has come back inside its limit by so much."""
+
+FAST_S = 2.0
+"""How long the rate must lie above its limit: an early beat or two lift the mean for less."""
+
+USUAL_BEATS = 16
+"""Among so many beats before a run, those that are not ventricular tell the usual RR interval."""
+
+FEWEST_USUAL = 2
+
+SAME_RATE = 0.92
+"""A run whose RR intervals are longer than this share of the usual one has taken over nothing: it
+is the same rhythm, conducted or recorded in another shape. Of 45 runs at 100/min and more in the
+training records of MIT-BIH all have 0.9 or less; calibration pulses have 1."""
+
+EVEN = 1.2
+"""Beats whose longest RR interval is less than this many times the shortest fibrillate nowhere."""
+
+UNEVEN = 2.0
+"""Where every second RR interval is more than this many times the shortest, P or T waves were taken
+for beats: no tachycardia."""
 
 RATE_BEATS = 12
 """RR intervals in the displayed heart rate …"""
@@ -32,6 +72,10 @@ SLOW_BEATS = 4
 """… and in that of a slow heart, whose last intervals are all longer than `SLOW_RR_S`."""
 
 SLOW_RR_S = 1.2
+
+_VENTRICULAR = BeatClass.VENTRICULAR
+_LETHAL = frozenset({"asystole", "vf", "vt"})
+"""While one of them is present, a rate says nothing more."""
 
 _KEPT_BEATS = 256
 _UNSURE_S = 2.0
@@ -56,6 +100,8 @@ class Finding:
 class _Beat:
     position: int
     beat_class: BeatClass
+    unseen: bool
+    """Whether the signal hid the heart at some time since the beat before."""
 
 
 class Rhythm:
@@ -70,10 +116,13 @@ class Rhythm:
         """Start at position 0 with the given limits (an adult's by default)."""
         self.limits = limits or Limits()
         self._present: dict[str, int] = {}
+        self._stopped = False
         self._held_to: dict[str, int] = {}
         self._findings: list[Finding] = []
         self._beats: deque[_Beat] = deque(maxlen=_KEPT_BEATS)
         self._fibrillation = FibrillationRule()
+        self._jump = BaselineJump()
+        self._size = BeatSize()
         self.reset(0)
 
     def reset(self, position: int = 0) -> None:
@@ -83,8 +132,13 @@ class Rhythm:
         """
         self._beats.clear()
         self._fibrillation.reset()
+        self._jump.reset()
+        self._size.reset()
+        self._small: deque[int] = deque(maxlen=_KEPT_BEATS)
         self._start = position
         self._peak: int | None = None
+        self._fast_since: dict[str, int] = {}
+        self._even_to = position - WINDOW
         wanted = 1 + round((self.limits.vf_s - _UNSURE_S) * WINDOW_RATE_HZ / HOP)
         self._verdicts: deque[bool] = deque(maxlen=max(3, wanted))
 
@@ -95,7 +149,7 @@ class Rhythm:
         The mean of the last 12 RR intervals, or of the last 4 when each of them is longer than
         1.2 s; 0 in asystole, None before the second beat.
         """
-        if "asystole" in self._present:
+        if self._stopped:
             return 0.0
         intervals_s = self._intervals_s(RATE_BEATS)
         if not intervals_s:
@@ -106,32 +160,44 @@ class Rhythm:
         return 60.0 * len(intervals_s) / sum(intervals_s)
 
     def signal(self, samples_mv: Float64Array) -> None:
-        """Take the next raw samples of shape (n,) in mV, for the rule on the waveform itself."""
+        """Take the next raw samples of shape (n,) in mV, for the rules on the waveform itself."""
+        self._size.signal(samples_mv)
+        settled_at = self._jump.settled_at
+        self._jump.process(samples_mv)
+        if self._jump.settled_at != settled_at:
+            self._size.forget()
         for verdict in self._fibrillation.process(samples_mv):
             self._verdicts.append(verdict.log_odds > 0.0)
             if len(self._verdicts) < (self._verdicts.maxlen or 0):
                 continue
             position = self._start + verdict.position
-            if all(self._verdicts):
+            # What a verdict judges must lie behind the last even beats of a tachycardia.
+            if all(self._verdicts) and position - self._even_to >= WINDOW:
                 onset = max(self._start, position - round(self.limits.vf_s * WINDOW_RATE_HZ))
                 self._begin("vf", onset, "ventricular fibrillation or flutter", None)
-            elif not any(self._verdicts):
-                self._end("vf")
+            if self._verdicts[-1] and "vf" in self._present:
+                self._hold("vf", position)
 
     def peak(self, position: int) -> None:
         """Take the next R peak: from here on the heart has not stopped before `position`."""
         self._absence(position)
+        if self._size.is_small(position - self._start):
+            self._small.append(position)
+            return
         self._peak = position
-        self._end("asystole")
+        self._stopped = False
 
     def beat(self, position: int, beat_class: BeatClass) -> None:
         """Take the next beat with its class."""
+        if position in self._small:
+            return
         if self._peak is None or position > self._peak:
             self.peak(position)
-        self._beats.append(_Beat(position, beat_class))
-        self._rates()
+        unseen = self._beats and self._beats[-1].position < self._start + self._jump.settled_at
+        self._beats.append(_Beat(position, beat_class, bool(unseen)))
+        self._rates(position)
         self._runs(position)
-        self._bigeminy()
+        self._bigeminy(position)
         self._irregularity(position)
 
     def advance(self, position_now: int) -> list[Finding]:
@@ -143,24 +209,26 @@ class Rhythm:
         return findings
 
     def _intervals_s(self, count: int) -> list[float]:
-        newest = itertools.islice(reversed(self._beats), count + 1)
-        intervals_s = [
+        """The last RR intervals in which the heart could be seen, in order."""
+        seen = (
             (later.position - earlier.position) / WINDOW_RATE_HZ
-            for later, earlier in pairwise(newest)
-        ]
-        return intervals_s[::-1]
+            for later, earlier in pairwise(reversed(self._beats))
+            if not later.unseen
+        )
+        return list(itertools.islice(seen, count))[::-1]
 
     def _absence(self, decided_to: int) -> None:
-        """No QRS complex up to `decided_to`."""
+        """No QRS complex up to `decided_to`, although the signal would have shown one."""
         last = self._start if self._peak is None else self._peak
-        absent_s = (decided_to - last) / WINDOW_RATE_HZ
+        absent_s = (decided_to - max(last, self._start + self._jump.settled_at)) / WINDOW_RATE_HZ
         for code, limit_s in (("pause", self.limits.pause_s), ("asystole", self.limits.asystole_s)):
-            if absent_s >= limit_s:
+            if absent_s >= limit_s and "vf" not in self._present:
                 self._begin(code, last, f"no QRS for {limit_s:g} s", limit_s)
-                if code == "pause":
-                    self._hold(code, decided_to)
+                self._hold(code, decided_to)
+                self._stopped |= code == "asystole"
 
-    def _rates(self) -> None:
+    def _rates(self, position: int) -> None:
+        graver = not _LETHAL.isdisjoint(self._present)
         limits = self.limits
         for code, beats, limit_bpm, too_fast in (
             ("extreme-tachy", limits.extreme_tachy_beats, limits.extreme_tachy_bpm, True),
@@ -174,47 +242,74 @@ class Rhythm:
             # The number that is shown decides: "50/min, below 50/min" would be no sentence.
             rate_bpm = float(round(60.0 * (beats - 1) / sum(intervals_s)))
             beyond_bpm = rate_bpm - limit_bpm if too_fast else limit_bpm - rate_bpm
-            if beyond_bpm > 0.0:
+            if beyond_bpm <= 0.0:
+                self._fast_since.pop(code, None)
+            elif not graver and (not too_fast or self._long_enough(code, position)):
                 word = "above" if too_fast else "below"
                 text = f"heart rate {rate_bpm:.0f}/min, {word} {limit_bpm:g}/min"
-                self._begin(code, self._beats[-beats].position, text, rate_bpm)
-            elif beyond_bpm < -HYSTERESIS_BPM:
-                self._end(code)
+                self._begin(
+                    code, self._beats[-min(beats, len(self._beats))].position, text, rate_bpm
+                )
+            if beyond_bpm >= -HYSTERESIS_BPM and code in self._present:
+                self._hold(code, position)
+
+    def _long_enough(self, code: str, position: int) -> bool:
+        since = self._fast_since.setdefault(code, position)
+        return position - since >= FAST_S * WINDOW_RATE_HZ
 
     def _runs(self, position: int) -> None:
-        """Ventricular beats in a row."""
-        run: list[int] = []
-        for beat in reversed(self._beats):
-            if beat.beat_class is not BeatClass.VENTRICULAR:
-                break
-            run.insert(0, beat.position)
+        """Ventricular beats in a row that have taken over the rhythm."""
+        beats = reversed(self._beats)
+        run = list(itertools.takewhile(lambda beat: beat.beat_class is _VENTRICULAR, beats))
         limits = self.limits
-        if len(run) >= limits.vt_beats:
-            last = run[-limits.vt_beats :]
-            rate_bpm = 60.0 * WINDOW_RATE_HZ * (len(last) - 1) / (last[-1] - last[0])
-            if rate_bpm >= limits.vt_rate_bpm:
-                text = f"{len(run)} ventricular beats in a row at {rate_bpm:.0f}/min"
-                self._begin("vt", run[0], text, rate_bpm)
-                self._hold("vt", position)
-                self._end("pvc-run")
-                return
-        if len(run) >= limits.pvc_run_beats and "vt" not in self._present:
-            self._begin(
-                "pvc-run", run[0], f"{len(run)} ventricular beats in a row", float(len(run))
-            )
+        if "vt" in self._present and self._beats_evenly():
+            self._even_to = position
+        if len(run) < limits.pvc_run_beats or "vf" in self._present:
+            return
+        before = list(itertools.islice(reversed(self._beats), len(run), len(run) + USUAL_BEATS))
+        onset, last = run[-1].position, [beat.position for beat in run[: limits.vt_beats]][::-1]
+        interval_s = (last[-1] - last[0]) / WINDOW_RATE_HZ / (len(last) - 1)
+        usual_s = _usual_interval_s(before[::-1])
+        if usual_s is not None and SAME_RATE <= interval_s / usual_s <= 1.0 / SAME_RATE:
+            return
+        rate_bpm = 60.0 / interval_s
+        steps = [later - earlier for earlier, later in pairwise(last)]
+        taken_over = usual_s is None or interval_s < usual_s
+        taken_over &= 2 * sum(step > UNEVEN * min(steps) for step in steps) < len(steps)
+        if len(run) >= limits.vt_beats and rate_bpm >= limits.vt_rate_bpm and taken_over:
+            text = f"{len(run)} ventricular beats in a row at {rate_bpm:.0f}/min"
+            self._begin("vt", onset, text, rate_bpm)
+            self._hold("vt", position)
+            self._end("pvc-run")
+        elif "vt" not in self._present:
+            text = f"{len(run)} ventricular beats in a row"
+            self._begin("pvc-run", onset, text, float(len(run)))
             self._hold("pvc-run", position)
 
-    def _bigeminy(self) -> None:
-        """Every second beat ventricular."""
+    def _beats_evenly(self) -> bool:
+        """Whether the last beats are as regular as no fibrillation is."""
+        intervals_s = self._intervals_s(self.limits.vt_beats - 1)
+        return bool(intervals_s) and max(intervals_s) < EVEN * min(intervals_s)
+
+    def _bigeminy(self, position: int) -> None:
+        """Every second beat ventricular, and early."""
         beats = list(self._beats)[-self.limits.bigeminy_beats :]
         if len(beats) < self.limits.bigeminy_beats:
             return
-        ventricular = [beat.beat_class is BeatClass.VENTRICULAR for beat in beats]
+        ventricular = [beat.beat_class is _VENTRICULAR for beat in beats]
         first = ventricular[0]
-        if ventricular == [first == (index % 2 == 0) for index in range(len(beats))]:
+        if ventricular != [first == (index % 2 == 0) for index in range(len(beats))]:
+            return
+        intervals = [later.position - earlier.position for earlier, later in pairwise(beats)]
+        into = [
+            interval for interval, early in zip(intervals, ventricular[1:], strict=True) if early
+        ]
+        out_of = [
+            interval for interval, early in zip(intervals, ventricular, strict=False) if early
+        ]
+        if median(into) < SAME_RATE * median(out_of):
             self._begin("bigeminy", beats[0].position, "every second beat ventricular", None)
-        else:
-            self._end("bigeminy")
+            self._hold("bigeminy", position)
 
     def _irregularity(self, position: int) -> None:
         since = position - round(self.limits.irregular_s * WINDOW_RATE_HZ)
@@ -225,13 +320,12 @@ class Rhythm:
             [
                 (later.position - earlier.position) / WINDOW_RATE_HZ
                 for earlier, later in pairwise(beats)
-                if BeatClass.VENTRICULAR not in (earlier.beat_class, later.beat_class)
+                if _VENTRICULAR not in (earlier.beat_class, later.beat_class)
             ]
         )
         if irregularly_irregular(intervals_s):
             self._begin("irregular", beats[0].position, "irregularly irregular rhythm", None)
-        else:
-            self._end("irregular")
+            self._hold("irregular", position)
 
     def _begin(self, code: str, onset: int, text: str, value: float | None) -> None:
         if code not in self._present:
@@ -239,9 +333,19 @@ class Rhythm:
             self._findings.append(Finding(code, True, onset, text, value))
 
     def _hold(self, code: str, position: int) -> None:
-        self._held_to[code] = position + round(HOLD_S * WINDOW_RATE_HZ)
+        self._held_to[code] = position + round(HOLD_S[code] * WINDOW_RATE_HZ)
 
     def _end(self, code: str) -> None:
         self._held_to.pop(code, None)
         if code in self._present:
             self._findings.append(Finding(code, False, self._present.pop(code)))
+
+
+def _usual_interval_s(beats: list[_Beat]) -> float | None:
+    """The median RR interval between beats that are not ventricular, None where there are few."""
+    intervals_s = [
+        (later.position - earlier.position) / WINDOW_RATE_HZ
+        for earlier, later in pairwise(beats)
+        if _VENTRICULAR not in (earlier.beat_class, later.beat_class)
+    ]
+    return median(intervals_s) if len(intervals_s) >= FEWEST_USUAL else None
