@@ -13,10 +13,9 @@ from typing import Any
 import torch
 
 from bedside.anomaly.autoencoder import Autoencoder
-from bedside.anomaly.fusion import Fusion
 from bedside.errors import BedsideError
 from training import (
-    attempts,
+    alarms,
     card,
     datasets,
     demo,
@@ -32,7 +31,7 @@ from training import (
 )
 from training.export import disagreement, example_inputs, export
 from training.patients import gather
-from training.replay import fused, replay, shaped
+from training.replay import replay
 from training.train import read_config, train
 
 PROJECT = Path(__file__).parents[1]
@@ -94,26 +93,27 @@ def run_train(options: argparse.Namespace) -> None:
 def run_validate(options: argparse.Namespace) -> None:
     """Cross-validate over the training patients; thresholds and their cost come from here."""
     torch.set_num_threads(options.threads)
-    held_out = validate.cross_validate(datasets.data_folder(), read_config(options.config))
-    scored = [fused(record, Fusion()) for record in held_out]
+    scored = validate.cross_validate(datasets.data_folder(), read_config(options.config))
     mitdb = [record for record in scored if record.beats.record in datasets.TRAIN]
     healthy = [record for record in scored if record.beats.record in datasets.NSRDB_TRAIN]
-    tail, recall = validate.tail(healthy), validate.recall_curve(mitdb)
     report: dict[str, Any] = {
         "command": _command(),
         "beats": evaluate.beats_report(mitdb),
         "alarms": evaluate.alarms_report(mitdb, healthy),
-        "tail": asdict(tail),
-        "recall": recall,
-        "attempts": attempts.tables([r for r in held_out if r.beats.record in datasets.TRAIN]),
+        "tail": asdict(validate.tail(healthy)),
+        "recall": validate.recall_curve(mitdb),
     }
     print(json.dumps(report, indent=1))
     _record("cross_validation", report)
-    validate.write(tail, recall)
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
-    """Measure on the test records: the model, also of other seeds, or the signal chain."""
+    """Measure on the test records: the model, also of other seeds, the signal chain, or alarms."""
+    if options.what == "alarms":
+        written = alarms.table(alarms.measure(alarms.records()))
+        alarms.TABLE.write_text(written, encoding="utf-8")
+        print(written)
+        return
     if options.what == "signal":
         report = signal_report.measure(with_peers=not options.without_peers)
         signal_report.write(report)
@@ -141,7 +141,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
         "seeds": {"count": len(tables)} | (evaluate.spread(tables) if len(tables) > 1 else {}),
         "alarms": evaluate.alarms_report(scored, calm),
         "latency_us": evaluate.latency_us(autoencoder, parts[0]),
-        "int8": evaluate.int8(MODEL / "autoencoder.onnx", scored),
+        "int8": evaluate.int8(MODEL / "autoencoder.onnx"),
     }
     figures.roc(scored, _figures() / "roc.png")
     figures.reconstructions(autoencoder, scored, _figures() / "reconstructions.png")
@@ -151,11 +151,10 @@ def run_evaluate(options: argparse.Namespace) -> None:
 
 
 def run_ablate(options: argparse.Namespace) -> None:
-    """Measure the error's rule with parts left out, and others that were tried, on the test."""
+    """Measure the shipped model with parts of its error left out, on the test records."""
     del options
-    autoencoder = Autoencoder.load()
     parts = evaluate.test_parts(datasets.data_folder())
-    tables = attempts.tables([shaped(autoencoder, part) for part in parts])
+    tables = evaluate.ablation(Autoencoder.load(), parts)
     print(json.dumps(tables, indent=1))
     _record("ablation", {"command": _command(), "tables": tables})
 
@@ -198,7 +197,9 @@ def main() -> int:
             made.add_argument("--seed", type=int)
             made.add_argument("--out", type=Path, default=MODEL / "autoencoder.onnx")
     evaluating = command("evaluate", run_evaluate)
-    evaluating.add_argument("what", choices=("model", "signal"), nargs="?", default="model")
+    evaluating.add_argument(
+        "what", choices=("model", "signal", "alarms"), nargs="?", default="model"
+    )
     evaluating.add_argument("--without-peers", action="store_true", help="signal: ours alone")
     evaluating.add_argument("--seeds", type=Path, nargs="*", default=[], metavar="MODEL")
     command("ablate", run_ablate)

@@ -203,7 +203,7 @@ def lethal(folder: Path) -> dict[str, Any]:
     false, hours, per_record = 0, 0.0, {}
     for path in [folder / "vfdb" / n for n in VFDB] + [folder / "cudb" / n for n in CUDB]:
         made = run(path)
-        truth = _joined(episodes(path, made.seconds, made.rate_hz))
+        truth = joined(episodes(path, made.seconds, made.rate_hz))
         missed = []
         for start, end, code in truth:
             if end - start < limits[code][0]:
@@ -238,18 +238,18 @@ def lethal(folder: Path) -> dict[str, Any]:
     }
 
 
-def _joined(truth: list[tuple[float, float, str]]) -> list[tuple[float, float, str]]:
+def joined(truth: list[tuple[float, float, str]]) -> list[tuple[float, float, str]]:
     """Episodes of the same kind that touch are one."""
-    joined: list[tuple[float, float, str]] = []
+    merged: list[tuple[float, float, str]] = []
     for code in sorted({code for _, _, code in truth}):
         before: tuple[float, float, str] | None = None
         for start, end, _ in sorted(episode for episode in truth if episode[2] == code):
             if before is not None and start - before[1] < 1.0:
-                joined.pop()
+                merged.pop()
                 start, end = before[0], max(end, before[1])
             before = (start, end, code)
-            joined.append(before)
-    return sorted(joined)
+            merged.append(before)
+    return sorted(merged)
 
 
 def false_alarms(made: Run, truth: list[tuple[float, float, str]]) -> list[tuple[float, str]]:
