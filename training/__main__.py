@@ -13,9 +13,11 @@ from typing import Any
 import torch
 
 from bedside.anomaly.autoencoder import Autoencoder
+from bedside.anomaly.fusion import Fusion
 from bedside.errors import BedsideError
 from training import (
     alarms,
+    attempts,
     card,
     datasets,
     demo,
@@ -31,7 +33,7 @@ from training import (
 )
 from training.export import disagreement, example_inputs, export
 from training.patients import gather
-from training.replay import replay
+from training.replay import fused, replay, shaped
 from training.train import read_config, train
 
 PROJECT = Path(__file__).parents[1]
@@ -93,18 +95,22 @@ def run_train(options: argparse.Namespace) -> None:
 def run_validate(options: argparse.Namespace) -> None:
     """Cross-validate over the training patients; thresholds and their cost come from here."""
     torch.set_num_threads(options.threads)
-    scored = validate.cross_validate(datasets.data_folder(), read_config(options.config))
+    held_out = validate.cross_validate(datasets.data_folder(), read_config(options.config))
+    scored = [fused(record, Fusion()) for record in held_out]
     mitdb = [record for record in scored if record.beats.record in datasets.TRAIN]
     healthy = [record for record in scored if record.beats.record in datasets.NSRDB_TRAIN]
+    tail, recall = validate.tail(healthy), validate.recall_curve(mitdb)
     report: dict[str, Any] = {
         "command": _command(),
         "beats": evaluate.beats_report(mitdb),
         "alarms": evaluate.alarms_report(mitdb, healthy),
-        "tail": asdict(validate.tail(healthy)),
-        "recall": validate.recall_curve(mitdb),
+        "tail": asdict(tail),
+        "recall": recall,
+        "attempts": attempts.tables([r for r in held_out if r.beats.record in datasets.TRAIN]),
     }
     print(json.dumps(report, indent=1))
     _record("cross_validation", report)
+    validate.write(tail, recall)
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
@@ -141,7 +147,7 @@ def run_evaluate(options: argparse.Namespace) -> None:
         "seeds": {"count": len(tables)} | (evaluate.spread(tables) if len(tables) > 1 else {}),
         "alarms": evaluate.alarms_report(scored, calm),
         "latency_us": evaluate.latency_us(autoencoder, parts[0]),
-        "int8": evaluate.int8(MODEL / "autoencoder.onnx"),
+        "int8": evaluate.int8(MODEL / "autoencoder.onnx", scored),
     }
     figures.roc(scored, _figures() / "roc.png")
     figures.reconstructions(autoencoder, scored, _figures() / "reconstructions.png")
@@ -151,10 +157,11 @@ def run_evaluate(options: argparse.Namespace) -> None:
 
 
 def run_ablate(options: argparse.Namespace) -> None:
-    """Measure the shipped model with parts of its error left out, on the test records."""
+    """Measure the error's rule with parts left out, and others that were tried, on the test."""
     del options
+    autoencoder = Autoencoder.load()
     parts = evaluate.test_parts(datasets.data_folder())
-    tables = evaluate.ablation(Autoencoder.load(), parts)
+    tables = attempts.tables([shaped(autoencoder, part) for part in parts])
     print(json.dumps(tables, indent=1))
     _record("ablation", {"command": _command(), "tables": tables})
 

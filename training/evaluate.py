@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ import numpy as np
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from bedside.anomaly.autoencoder import Autoencoder
-from bedside.anomaly.fusion import Fusion
 from training import datasets
 from training.datasets import RecordBeats
 from training.export import INPUTS, example_inputs
@@ -26,15 +24,6 @@ from training.metrics import alarms, auroc, beat_table, pooled, recall_at, templ
 from training.replay import ScoredRecord, beat_windows, replay
 
 LATENCY_BEATS = 2000
-
-WITHOUT: Mapping[str, Mapping[str, float]] = {
-    "all of it": {},
-    "without the timing": {"early_factor": 0.0, "early_weight": 0.0},
-    "without the patient's usual interval": {"below_usual_allowed": 1.0},
-    "without how early normal beats come": {"early_normals_weight": 0.0},
-    "without the shapes of the last minute": {"recent_weight": 0.0},
-}
-"""The rule of the error, and what it is with a part of it taken out."""
 
 
 def test_parts(folder: Path) -> list[RecordBeats]:
@@ -87,15 +76,6 @@ def alarms_report(
     }
 
 
-def ablation(autoencoder: Autoencoder, parts: Sequence[RecordBeats]) -> dict[str, Any]:
-    """The beat table with one part of the error's rule left out at a time."""
-    tables = {}
-    for name, without in WITHOUT.items():
-        scored = [replay(autoencoder, part, fused=partial(Fusion, **without)) for part in parts]
-        tables[name] = _rounded(beat_table(scored, [record.errors for record in scored]))
-    return tables
-
-
 def latency_us(autoencoder: Autoencoder, beats: RecordBeats) -> dict[str, float]:
     """Microseconds for one beat, alone in its batch, one thread: the session and all of `score`."""
     given = beat_windows(beats.part(np.arange(len(beats.time_s)) < LATENCY_BEATS))
@@ -114,24 +94,33 @@ def latency_us(autoencoder: Autoencoder, beats: RecordBeats) -> dict[str, float]
     }
 
 
-def int8(path: Path) -> dict[str, float]:
-    """The model quantised to int8 (dynamic, weights only): its size, speed and largest difference.
-
-    The difference is of errors and, in mV, of reconstructions.
-    """
+def quantised(path: Path) -> tuple[Autoencoder, int]:
+    """The model at `path` with weights of int8 (dynamic quantisation), and its size in bytes."""
     with tempfile.TemporaryDirectory() as folder:
         smaller = Path(folder) / "int8.onnx"
         quantize_dynamic(str(path), str(smaller), weight_type=QuantType.QInt8)
-        full, small = Autoencoder.load(path), Autoencoder.load(smaller)
-        size = smaller.stat().st_size
-    inputs = dict(zip(INPUTS, example_inputs(64), strict=True))
-    apart = [
-        float(np.abs(np.asarray(a) - np.asarray(b)).max())
-        for a, b in zip(
-            full.session.run(None, inputs), small.session.run(None, inputs), strict=True
-        )
-    ]
-    return {"bytes": size, "session_median": _session_us(small)[0], "most_apart": max(apart)}
+        return Autoencoder.load(smaller), smaller.stat().st_size
+
+
+def int8(path: Path, scored: Sequence[ScoredRecord]) -> dict[str, Any]:
+    """What int8 costs and loses on the records that the model at `path` has `scored`.
+
+    `most_apart` is the largest difference of a beat's error, `changed` how many beats change sides
+    of their threshold, of `beats`.
+    """
+    small, size = quantised(path)
+    again = [replay(small, record.beats) for record in scored]
+    apart = [np.abs(a.errors - b.errors).max() for a, b in zip(again, scored, strict=True)]
+    return {
+        "bytes": size,
+        "session_median": _session_us(small)[0],
+        "model": _rounded(beat_table(again, [record.errors for record in again])),
+        "most_apart": float(max(apart)),
+        "changed": sum(
+            int((a.abnormal != b.abnormal).sum()) for a, b in zip(again, scored, strict=True)
+        ),
+        "beats": sum(len(record.errors) for record in scored),
+    }
 
 
 def _session_us(autoencoder: Autoencoder) -> tuple[float, float]:

@@ -7,7 +7,7 @@ measured by the population threshold, as at the bedside.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from bedside.anomaly.autoencoder import Autoencoder
 from bedside.anomaly.baseline import (
-    ALARMS_PER_DAY,
     CALIBRATION_S,
     Baseline,
     Calibration,
@@ -79,13 +78,21 @@ def beat_windows(beats: RecordBeats) -> list[BeatWindow]:
     return given
 
 
-def replay(
-    autoencoder: Autoencoder,
-    beats: RecordBeats,
-    alarms_per_day: float = ALARMS_PER_DAY,
-    fused: Callable[[], Fusion] = Fusion,
-) -> ScoredRecord:
-    """Calibrate on the first five minutes, score everything; `fused` makes the errors' rule."""
+@dataclass(frozen=True, eq=False)
+class Shaped:
+    """A record's beats with their shape errors (n,), each with what it was measured against."""
+
+    beats: RecordBeats
+    given: Sequence[BeatWindow]
+    shapes: Sequence[float]
+    normals: Sequence[Normal | None]
+    learned: Baseline | Refusal
+    teachers: frozenset[int]
+    population_threshold: float
+
+
+def shaped(autoencoder: Autoencoder, beats: RecordBeats) -> Shaped:
+    """Calibrate on the first five minutes, measure every beat's shape."""
     given = beat_windows(beats)
     calibration = Calibration(beats.record, "replay", started_us=0)
     for window, at_s in zip(given, beats.time_s, strict=True):
@@ -97,43 +104,53 @@ def replay(
             learned,
             calibration.windows,
             autoencoder.score(calibration.windows, learned),
-            alarms_per_day,
         )
-    teachers = {window.sample for window in calibration.windows}
-    if isinstance(learned, Refusal):
-        return ScoredRecord(
-            beats,
-            _provisional_errors(fused(), autoencoder, given),
-            autoencoder.population_threshold,
-            None,
-            learned.reason,
-            np.zeros(len(given), dtype=bool),
-        )
-    errors = _errors(fused(), autoencoder, given, learned)
-    teaching = np.array([window.sample in teachers for window in given])
-    return ScoredRecord(beats, errors, learned.threshold, learned, "", teaching)
-
-
-def _provisional_errors(
-    fusion: Fusion, autoencoder: Autoencoder, given: Sequence[BeatWindow]
-) -> NDArray[np.float64]:
+    shapes: list[float] = []
+    normals: list[Normal | None] = []
     provisional = Provisional()
-    errors = []
     for start in range(0, len(given), EVERY_BEATS):
         some = given[start : start + EVERY_BEATS]
-        errors.append(_errors(fusion, autoencoder, some, provisional.normal))
-        for window in some:
-            provisional.add(window)
-    return np.concatenate(errors)
+        normal = provisional.normal if isinstance(learned, Refusal) else learned
+        shapes += [score.shape_error for score in autoencoder.score(some, normal)]
+        normals += [normal] * len(some)
+        if isinstance(learned, Refusal):
+            for window in some:
+                provisional.add(window)
+    return Shaped(
+        beats,
+        given,
+        shapes,
+        normals,
+        learned,
+        frozenset(window.sample for window in calibration.windows),
+        autoencoder.population_threshold,
+    )
 
 
-def _errors(
-    fusion: Fusion, autoencoder: Autoencoder, given: Sequence[BeatWindow], normal: Normal | None
-) -> NDArray[np.float64]:
-    scores = autoencoder.score(given, normal)
-    return np.array(
+def fused(record: Shaped, fusion: Fusion) -> ScoredRecord:
+    """The errors that a rule makes of the shapes and their timing."""
+    errors = np.array(
         [
-            fusion.error(score.shape_error, window.timing, normal)
-            for window, score in zip(given, scores, strict=True)
+            fusion.error(shape, window.timing, normal)
+            for shape, window, normal in zip(
+                record.shapes, record.given, record.normals, strict=True
+            )
         ]
     )
+    learned, count = record.learned, len(errors)
+    if isinstance(learned, Refusal):
+        return ScoredRecord(
+            record.beats,
+            errors,
+            record.population_threshold,
+            None,
+            learned.reason,
+            np.zeros(count, dtype=bool),
+        )
+    teaching = np.array([window.sample in record.teachers for window in record.given])
+    return ScoredRecord(record.beats, errors, learned.threshold, learned, "", teaching)
+
+
+def replay(autoencoder: Autoencoder, beats: RecordBeats) -> ScoredRecord:
+    """Calibrate on the first five minutes and score everything, as the monitor does."""
+    return fused(shaped(autoencoder, beats), Fusion())

@@ -13,20 +13,26 @@ from pathlib import Path
 
 import numpy as np
 
+from bedside.anomaly import measured
 from bedside.anomaly.autoencoder import Autoencoder
-from bedside.anomaly.budget import RECALL_ERRORS, calibration_level
+from bedside.anomaly.budget import calibration_level
 from training import datasets
 from training.datasets import RecordBeats
 from training.export import export
 from training.metrics import alarms
 from training.network import Network
 from training.patients import gather
-from training.replay import ScoredRecord, replay
+from training.replay import ScoredRecord, Shaped, shaped
 from training.train import Config, train
 
 FOLDS = 3
 POPULATION_THRESHOLD = 0.16
 """The threshold for patients without a baseline."""
+
+ERRORS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 1.0)
+"""Errors at which the recall of ventricular beats is measured."""
+
+MEASURED = Path(measured.__file__)
 
 FACTORS = (0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.6)
 """Thresholds, in units of the calibration's level, at which false alarms are counted."""
@@ -57,8 +63,8 @@ def as_autoencoder(network: Network) -> Autoencoder:
         return Autoencoder.load(path)
 
 
-def cross_validate(folder: Path, config: Config) -> list[ScoredRecord]:
-    """Every DS1 record and every training record of nsrdb, scored by a network of other patients.
+def cross_validate(folder: Path, config: Config) -> list[Shaped]:
+    """Every DS1 record and every training record of nsrdb, by a network of other patients.
 
     nsrdb is held out in the same folds.
     """
@@ -66,13 +72,13 @@ def cross_validate(folder: Path, config: Config) -> list[ScoredRecord]:
     fold = np.random.default_rng(5).permutation(len(names)) % FOLDS
     parts = training_parts(folder, datasets.TRAIN)
     wander, muscle = (datasets.recorded_noise(folder, name) for name in ("bw", "ma"))
-    scored = []
+    held_out = []
     for number in range(FOLDS):
         held = {name for name, f in zip(names, fold, strict=True) if f == number}
         network = train(gather([p for p in parts if p.record not in held]), wander, muscle, config)
         autoencoder = as_autoencoder(network)
-        scored += [replay(autoencoder, p) for p in parts if p.record in held and p.lead == 0]
-    return scored
+        held_out += [shaped(autoencoder, p) for p in parts if p.record in held and p.lead == 0]
+    return held_out
 
 
 def tail(healthy: Sequence[ScoredRecord]) -> Tail:
@@ -99,10 +105,32 @@ def _level(record: ScoredRecord) -> float:
 
 
 def recall_curve(scored: Sequence[ScoredRecord]) -> list[float]:
-    """The share of ventricular beats above each of `RECALL_ERRORS`, each patient weighing alike."""
+    """The share of ventricular beats above each of `ERRORS`, each patient weighing alike."""
     per_patient = []
     for record in scored:
         errors = record.errors[record.later & (record.beats.classes == "V")]
         if len(errors) >= 10:
-            per_patient.append([(errors > level).mean() for level in RECALL_ERRORS])
+            per_patient.append([(errors > level).mean() for level in ERRORS])
     return [round(float(share), 4) for share in np.mean(per_patient, axis=0)]
+
+
+def write(tail: Tail, recall: Sequence[float], path: Path = MEASURED) -> None:
+    """The module that the monitor reads them from."""
+    path.write_text(
+        f'''"""What a threshold costs, as `python -m training validate` measured and wrote it."""
+
+from __future__ import annotations
+
+FACTOR_AT_ONE_A_DAY = {tail.factor_at_one_a_day:.3f}
+"""Threshold in units of the calibration's level for one false alarm a day."""
+
+TAIL_EXPONENT = {tail.exponent:.2f}
+"""False alarms a day fall with this power of the factor."""
+
+RECALL_ERRORS = {ERRORS}
+RECALL = {tuple(recall)}
+"""The share of the training patients' ventricular beats (each patient weighs the same) whose error
+exceeded each of `RECALL_ERRORS`."""
+''',
+        encoding="utf-8",
+    )

@@ -14,6 +14,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from bedside.anomaly.measured import FACTOR_AT_ONE_A_DAY, RECALL, RECALL_ERRORS, TAIL_EXPONENT
+
 BOUNDS_PER_DAY = (0.1, 100.0)
 """Budgets that the counted hours can speak for."""
 
@@ -25,17 +27,6 @@ LEAST_LEVEL = 0.1
 
 MOST_OF_NORMAL = 0.15
 """Errors of normal beats above this are rare in every training patient."""
-
-FACTOR_AT_ONE_A_DAY = 1.96
-"""Threshold in units of the calibration's level for one false alarm a day."""
-
-TAIL_EXPONENT = 4.88
-"""False alarms a day fall with this power of the factor."""
-
-RECALL_ERRORS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 1.0)
-RECALL = (0.9989, 0.9903, 0.9771, 0.9241, 0.7809, 0.5868, 0.3755, 0.1625)
-"""The share of the training patients' ventricular beats (each patient weighs the same) whose error
-exceeded each of `RECALL_ERRORS`."""
 
 
 def episode_levels(errors: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -59,9 +59,15 @@ class Fusion:
     early_weight: float = EARLY_WEIGHT
     below_usual_allowed: float = BELOW_USUAL_ALLOWED
     early_normals_weight: float = EARLY_NORMALS_WEIGHT
+    early_quantile: float = EARLY_QUANTILE
     recent_weight: float = RECENT_WEIGHT
-    _shapes: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_BEATS), init=False)
-    _early: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_BEATS), init=False)
+    recent_beats: int = RECENT_BEATS
+    _shapes: deque[float] = field(init=False)
+    _early: deque[float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._shapes = deque(maxlen=self.recent_beats)
+        self._early = deque(maxlen=self.recent_beats)
 
     def error(self, shape_error: float, timing: BeatTiming, normal: Normal | None) -> float:
         """The error of the next beat, at most `UNSCORABLE_ERROR`, which is also that of no shape.
@@ -70,12 +76,9 @@ class Fusion:
         """
         if not shape_error < UNSCORABLE_ERROR:
             return UNSCORABLE_ERROR
-        shape = shape_error / self._discount()
-        early_normals = self.early_normals_weight * _level(self._early, EARLY_QUANTILE)
-        spread = UNKNOWN_PREMATURITY_SPREAD
-        if normal is not None:
-            shape /= math.sqrt(max(normal.shape_error / TYPICAL_SHAPE_ERROR, STEADIEST))
-            spread = normal.prematurity_spread
+        shape = shape_error / self._discount() / self._usual(normal)
+        early_normals = self.early_normals_weight * _level(self._early, self.early_quantile)
+        spread = UNKNOWN_PREMATURITY_SPREAD if normal is None else normal.prematurity_spread
         self._shapes.append(shape_error)
         if shape_error < NORMAL_SHAPE_ERROR:
             self._early.append(max(timing.prematurity, 0.0))
@@ -87,6 +90,12 @@ class Fusion:
         """How early a beat came, 0 to 1; `spread` is how much that varies in this rhythm."""
         early = max(timing.prematurity, timing.below_usual - self.below_usual_allowed)
         return EARLY_FLOOR * min(max(early, 0.0), 1.0) / (EARLY_FLOOR + spread)
+
+    def _usual(self, normal: Normal | None) -> float:
+        """How far the shapes of this patient's usual beats lie from their reconstructions."""
+        if normal is None:
+            return 1.0
+        return math.sqrt(max(normal.shape_error / TYPICAL_SHAPE_ERROR, STEADIEST))
 
     def _discount(self) -> float:
         above = max(_level(self._shapes, RECENT_QUANTILE) / NOISY_SHAPE_ERROR - 1.0, 0.0)

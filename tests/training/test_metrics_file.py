@@ -22,6 +22,20 @@ def test_the_budget_is_the_one_that_cross_validation_measured() -> None:
     assert METRICS["cross_validation"]["recall"] == list(budget.RECALL)
 
 
+def test_what_validation_writes_is_what_the_budget_reads(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs the extra `train`")
+    from training import validate
+
+    recall = METRICS["cross_validation"]["recall"]
+    counted = {**METRICS["cross_validation"]["tail"], "counts": ()}
+    validate.write(validate.Tail(**counted), recall, tmp_path / "measured.py")
+    said: dict[str, object] = {}
+    exec((tmp_path / "measured.py").read_text(encoding="utf-8"), said)
+    assert said["RECALL"] == budget.RECALL
+    assert said["RECALL_ERRORS"] == budget.RECALL_ERRORS
+    assert said["TAIL_EXPONENT"] == pytest.approx(budget.TAIL_EXPONENT, abs=0.005)
+
+
 def test_the_measured_model_is_the_shipped_one() -> None:
     autoencoder = Autoencoder.load()
     assert METRICS["test"]["model"]["version"] == autoencoder.version

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,12 @@ torch = pytest.importorskip("torch", reason="needs the extra `train`")
 
 from bedside.anomaly.alignment import aligned
 from bedside.anomaly.autoencoder import IN_CHECKOUT, Autoencoder
+from bedside.anomaly.baseline import Baseline
 from bedside.errors import ModelError
+from bedside.events import BeatWindow
+from training import demo
 from training.corruption import corrupt
+from training.evaluate import quantised
 from training.export import MOST_APART, disagreement, example_inputs, export
 from training.network import Network, NetworkSize, align
 
@@ -51,6 +56,30 @@ def test_an_unusable_population_threshold_is_refused_by_the_runtime(
 
 def test_the_shipped_model_is_small() -> None:
     assert IN_CHECKOUT.stat().st_size <= 300_000
+
+
+@pytest.fixture(scope="module")
+def bundled() -> tuple[list[BeatWindow], Baseline]:
+    """The real beats of the bundled record, and what they are measured against."""
+    stored = json.loads((demo.RECORDS / "demo_baseline.json").read_text(encoding="utf-8"))
+    return demo.beats_of(demo.RECORDS / "208"), Baseline.from_json(stored)
+
+
+def test_int8_weights_change_the_errors_of_real_beats(
+    bundled: tuple[list[BeatWindow], Baseline],
+) -> None:
+    """By some percent: smaller, and not the same. The card says what that costs on DS2."""
+    beats, baseline = bundled
+    small, size = quantised(IN_CHECKOUT)
+    assert size < 0.5 * IN_CHECKOUT.stat().st_size
+    shapes = [
+        np.array([score.shape_error for score in model.score(beats, baseline)])
+        for model in (Autoencoder.load(IN_CHECKOUT), small)
+    ]
+    assert len(beats) > 400
+    assert np.ptp(shapes[0]) > 0.2
+    apart = np.abs(shapes[1] - shapes[0]) / shapes[0]
+    assert 0.01 < apart.max() < 0.25
 
 
 @pytest.mark.parametrize("shift", [-8, -3, 0, 5, 8])

@@ -1,0 +1,113 @@
+"""The error's rule with a part taken out, and other rules that were tried: the good and the bad.
+
+Cross-validation over the training patients said of each whether it is worth keeping, and the test
+records whether that holds for other people. Both numbers stand in the model card, so that nobody
+needs to try them again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from statistics import median
+from typing import Any
+
+from bedside.anomaly.fusion import Fusion
+from bedside.anomaly.normal import TYPICAL_SHAPE_ERROR, Normal
+from bedside.events import BeatTiming
+from training.metrics import beat_table
+from training.replay import Shaped, fused
+
+FEWEST = 20
+REMEMBERED = 100
+
+
+@dataclass(eq=False, kw_only=True)
+class FullUsual(Fusion):
+    """A patient's usual shape error counts in full, not by its root."""
+
+    def _usual(self, normal: Normal | None) -> float:
+        return super()._usual(normal) ** 2
+
+
+@dataclass(eq=False, kw_only=True)
+class LearnedUsual(Fusion):
+    """Without a calibration the usual shape error is the median of the last hundred beats."""
+
+    _last: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED), init=False)
+
+    def error(self, shape_error: float, timing: BeatTiming, normal: Normal | None) -> float:
+        """As `Fusion`'s."""
+        error = super().error(shape_error, timing, normal)
+        self._last.append(shape_error)
+        return error
+
+    def _usual(self, normal: Normal | None) -> float:
+        if normal is None or normal.shape_error != TYPICAL_SHAPE_ERROR or len(self._last) < FEWEST:
+            return super()._usual(normal)
+        return math.sqrt(max(median(self._last) / TYPICAL_SHAPE_ERROR, 0.6))
+
+
+@dataclass(eq=False, kw_only=True)
+class RegularOnly(Fusion):
+    """An interval below this patient's usual one counts only where normal beats come regularly."""
+
+    regular: float = 0.05
+    irregular: float = 0.12
+
+    def _earliness(self, timing: BeatTiming, spread: float) -> float:
+        late = sorted(self._early)
+        often = late[int(0.6 * (len(late) - 1))] if late else 0.0
+        share = 1.0 - (often - self.regular) / (self.irregular - self.regular)
+        below = min(max(share, 0.0), 1.0) * timing.below_usual
+        return super()._earliness(BeatTiming(timing.prematurity, below), spread)
+
+
+@dataclass(eq=False, kw_only=True)
+class ApartDiscounts(Fusion):
+    """How early normal beats come is set against prematurity in full, by half against the rest."""
+
+    def _earliness(self, timing: BeatTiming, spread: float) -> float:
+        lone = super()._earliness(BeatTiming(timing.prematurity, 0.0), spread)
+        return max(lone, super()._earliness(BeatTiming(0.0, timing.below_usual), 0.5 * spread))
+
+
+ATTEMPTS: Mapping[str, Callable[[], Fusion]] = {
+    "all of it": Fusion,
+    "without the timing": partial(Fusion, early_factor=0.0, early_weight=0.0),
+    "without the patient's usual interval": partial(Fusion, below_usual_allowed=1.0),
+    "without how early normal beats come": partial(Fusion, early_normals_weight=0.0),
+    "without the shapes of the last minute": partial(Fusion, recent_weight=0.0),
+    "the last minute weighs more": partial(Fusion, recent_weight=0.7),
+    "a hundred beats for a minute": partial(Fusion, recent_beats=100),
+    "three quarters of early normal beats": partial(Fusion, early_quantile=0.75),
+    "earliness weighs more by itself": partial(Fusion, early_weight=0.15),
+    "earliness weighs less in the factor": partial(Fusion, early_factor=10.0),
+    "a little faster than usual is early": partial(Fusion, below_usual_allowed=0.03),
+    "the usual shape error in full": FullUsual,
+    "the usual shape error without a calibration": LearnedUsual,
+    "below usual only in a regular rhythm": RegularOnly,
+    "below usual discounted by half": ApartDiscounts,
+    "several of these, tuned together": partial(
+        FullUsual,
+        recent_weight=0.7,
+        recent_beats=100,
+        early_quantile=0.75,
+        early_weight=0.1,
+        early_factor=14.0,
+        below_usual_allowed=0.03,
+    ),
+}
+
+
+def tables(records: Sequence[Shaped]) -> dict[str, dict[str, Any]]:
+    """The beat table of each attempt on the same shapes."""
+    made = {}
+    for name, rule in ATTEMPTS.items():
+        scored = [fused(record, rule()) for record in records]
+        table = beat_table(scored, [record.errors for record in scored])
+        made[name] = {key: round(value, 4) for key, value in table.items()}
+    return made
