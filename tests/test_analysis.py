@@ -73,7 +73,7 @@ def test_a_refused_calibration_says_why_and_lasts_until_a_later_stretch_is_fit(
     assert flat.summary()["calibration"].startswith("refused: ")
     assert flat.summary()["calibrated_at_s"] is None
 
-    late = analysis.analyze(tmp_path / "late", calibrate_s=60)
+    late = analysis.analyze(tmp_path / "late", calibrate_s=40)
     calibrated_at_s = late.summary()["calibrated_at_s"]
     assert calibrated_at_s >= 100
     for beat, score in late.beats:

@@ -1,4 +1,4 @@
-"""Signals that teach the signal chain: training records, the same made harder, and synthetic ones.
+"""Signals that teach the signal chain: training records, recorded noise and synthetic rhythms.
 
 Only DS1 without 201, the training half of nsrdb, the tuning halves of vfdb and cudb and the noise
 records `bw` and `ma` appear here.
@@ -6,8 +6,7 @@ records `bw` and `ma` appear here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from bedside.ecg.resampling import Resampler
 from bedside.events import WINDOW_RATE_HZ
-from training.datasets import AAMI, NSRDB_TRAIN, TRAIN
+from training.datasets import AAMI
 from training.signal import episodes
 
 Floats = NDArray[np.float64]
@@ -28,7 +27,7 @@ RATE = int(WINDOW_RATE_HZ)
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """A signal, shape (n,), mV at 250 Hz, with its R peaks (250 Hz) and how much it counts.
+    """A signal, shape (n,), mV at 250 Hz, with its R peaks (250 Hz).
 
     `classes` are the AAMI classes of the peaks; `flutter` stretches (250 Hz) teach nothing.
     """
@@ -38,19 +37,6 @@ class Lesson:
     peaks: Floats
     classes: tuple[str, ...]
     flutter: tuple[tuple[float, float], ...]
-    weight: float
-
-    def part(self, first: int, count: int, name: str, weight: float) -> Lesson:
-        """A stretch of it."""
-        inside = (self.peaks >= first) & (self.peaks < first + count)
-        return Lesson(
-            name,
-            self.signal_mv[first : first + count],
-            self.peaks[inside] - first,
-            tuple(c for c, keep in zip(self.classes, inside, strict=True) if keep),
-            tuple((start - first, end - first) for start, end in self.flutter),
-            weight,
-        )
 
 
 def at_250_hz(path: Path, channel: int = 0) -> tuple[Floats, float]:
@@ -63,7 +49,7 @@ def at_250_hz(path: Path, channel: int = 0) -> tuple[Floats, float]:
     return resampler.process(samples_mv), resampler.source_index(1)
 
 
-def lesson(path: Path, channel: int = 0, weight: float = 1.0) -> Lesson:
+def lesson(path: Path, channel: int = 0) -> Lesson:
     """A record with its reference beats."""
     signal_mv, step = at_250_hz(path, channel)
     notes = wfdb.rdann(str(path), "atr")
@@ -78,7 +64,6 @@ def lesson(path: Path, channel: int = 0, weight: float = 1.0) -> Lesson:
         np.array([at for at, _ in beats]),
         tuple(c for _, c in beats),
         tuple(zip(starts, ends, strict=True)),
-        weight,
     )
 
 
@@ -90,6 +75,10 @@ class Noise:
         self._kinds = {
             kind: [at_250_hz(folder / "nstdb" / kind, channel)[0] for channel in (0, 1)]
             for kind in ("bw", "ma")
+        }
+        self.standard = {
+            kind: [(noise - noise.mean()) / noise.std() for noise in channels]
+            for kind, channels in self._kinds.items()
         }
 
     def added(
@@ -109,24 +98,6 @@ class Noise:
         on = (np.arange(len(signal_mv)) // (120 * RATE)) % 2
         noisy: Floats = signal_mv + on * noise * np.sqrt(power / float(np.mean(noise**2)))
         return noisy
-
-
-def with_tall_t_waves(given: Lesson, rng: np.random.Generator) -> Lesson:
-    """Another T wave of 0.3 to 1.1 times the QRS complex's swing is added to each beat."""
-    signal_mv = given.signal_mv.copy()
-    peaks = given.peaks.astype(int)
-    usual = float(np.median(np.diff(peaks)))
-    swing_mv = float(
-        np.median([np.ptp(signal_mv[max(0, peak - 10) : peak + 10]) for peak in peaks[5:200]])
-    )
-    offset = int(rng.uniform(0.22, 0.32) * min(250.0, usual) + rng.uniform(5, 25))
-    around = np.arange(-60, 61)
-    height_mv = swing_mv * rng.uniform(0.3, 1.1) * rng.choice([-1.0, 1.0])
-    bump = height_mv * np.exp(-0.5 * (around / RATE / rng.uniform(0.035, 0.055)) ** 2)
-    for centre in peaks + offset:
-        if 60 < centre < len(signal_mv) - 61:
-            signal_mv[centre - 60 : centre + 61] += bump
-    return replace(given, name=f"{given.name} T", signal_mv=signal_mv, weight=0.15)
 
 
 def synthetic(rng: np.random.Generator, seconds: float = 240.0) -> Lesson:
@@ -163,27 +134,7 @@ def synthetic(rng: np.random.Generator, seconds: float = 240.0) -> Lesson:
         classes.append("V" if wide else "N")
         at_s += max(0.2, interval_s * (1.0 + jitter * rng.normal()))
     signal_mv += rng.normal(size=len(t)) * abs(size_mv) * rng.choice([0.005, 0.02, 0.08])
-    return Lesson("synthetic", signal_mv, np.array(peaks, float), tuple(classes), (), 0.15)
-
-
-def qrs_lessons(folder: Path, rng: np.random.Generator) -> Iterator[Lesson]:
-    """For the R-peak detector: each record plain, noisy, by its other lead, with tall T waves."""
-    noise = Noise(folder)
-    for name in TRAIN:
-        plain = lesson(folder / "mitdb" / name)
-        yield plain
-        kind, snr_db = str(rng.choice(["ma", "bw", "mix"])), float(rng.choice([12, 6, 3, 0, -3]))
-        noisy = noise.added(plain.signal_mv, kind, snr_db, rng)
-        weight = 0.15 if snr_db < 6 else 0.3
-        yield replace(plain, signal_mv=noisy).part(0, 600 * RATE, f"{name} {kind}", weight)
-        first = int(rng.integers(0, 1000 * RATE))
-        other = lesson(folder / "mitdb" / name, channel=1)
-        yield other.part(first, 800 * RATE, f"{name} other lead", 0.3)
-        if not plain.flutter:
-            yield with_tall_t_waves(plain.part(0, 300 * RATE, name, 0.15), rng)
-        yield synthetic(rng)
-    for name in NSRDB_TRAIN:
-        yield lesson(folder / "nsrdb" / name).part(0, 900 * RATE, name, 0.3)
+    return Lesson("synthetic", signal_mv, np.array(peaks, float), tuple(classes), ())
 
 
 def lethal_truth(path: Path, count: int) -> NDArray[np.int64]:

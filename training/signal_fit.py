@@ -1,9 +1,9 @@
 """Fits the weights of the signal chain: `python -m training.signal_fit qrs | beats | fibrillation`.
 
-Each part of the chain weighs a handful of numbers with one small layer. The detector and the
-classifier see what their own decisions led to, so they are run with the weights of the last round
-and fitted again to all that they met (DAgger: Ross 2011). Tests and measurements see none of the
-records used here.
+The R-peak network is trained by `training.qrs_fit`. The other parts weigh a handful of numbers with
+one small layer. The classifier sees what its own decisions led to, so it is run with the weights of
+the last round and fitted again to all that it met (DAgger: Ross 2011). Tests and measurements see
+none of the records used here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bedside.ecg import beat_weights, beats, fibrillation, qrs_weights, rpeaks
+from bedside.ecg import beat_weights, beats, fibrillation, rpeaks
 from bedside.ecg.filters import BandPass
 from bedside.events import (
     WINDOW_BEFORE_SAMPLES,
@@ -27,6 +27,7 @@ from bedside.events import (
     Float64Array,
 )
 from training.datasets import NSRDB_TRAIN, TRAIN, data_folder
+from training.qrs_fit import fit_qrs
 from training.signal_data import (
     CUDB,
     RATE,
@@ -36,7 +37,6 @@ from training.signal_data import (
     at_250_hz,
     lesson,
     lethal_truth,
-    qrs_lessons,
 )
 
 Layers = list[NDArray[np.float64]]
@@ -48,8 +48,6 @@ Examples = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
 ECG = Path(beats.__file__).parent
 ROUNDS = 3
 KEPT_ROUNDS = 2
-MATCH = 30
-"""Samples of 250 Hz between a candidate and its reference beat."""
 
 
 def scores(layers: Layers, evidence: Float64Array) -> Float64Array:
@@ -112,63 +110,6 @@ def write(path: Path, names: tuple[str, ...], layers: Layers, what: str) -> None
         ]
         lines += [f'"""Shape {layer.shape}."""', ""]
     path.write_text("\n".join(lines), encoding="utf-8")
-
-
-class _Listening(rpeaks.RPeakDetector):
-    """The detector, remembering each candidate that it weighed."""
-
-    def __init__(self, layers: Layers) -> None:
-        self.met: list[tuple[int, Float64Array]] = []
-        self._layers = layers
-        super().__init__()
-
-    def _score(self, candidate: rpeaks._Candidate) -> float:
-        evidence = self._evidence(candidate)
-        self.met.append((candidate.at - rpeaks._FILTER_DELAY, evidence))
-        return float(scores(self._layers, evidence)[0])
-
-
-def _is_beat(at: NDArray[np.int64], peaks: Float64Array) -> NDArray[np.bool_]:
-    """Which candidates are beats: the nearest one to each reference beat, within 120 ms."""
-    after = np.clip(np.searchsorted(peaks, at), 1, len(peaks) - 1)
-    nearest = np.where(np.abs(peaks[after] - at) < np.abs(peaks[after - 1] - at), after, after - 1)
-    distance = np.abs(peaks[nearest] - at)
-    beat = distance < MATCH
-    for peak in np.unique(nearest[beat]):
-        rivals = np.flatnonzero(beat & (nearest == peak))
-        beat[rivals] = False
-        beat[rivals[np.argmin(distance[rivals])]] = True
-    return beat
-
-
-def _qrs_examples(given: Lesson, layers: Layers) -> Examples:
-    detector = _Listening(layers)
-    detector.process(given.signal_mv)
-    at = np.array([position for position, _ in detector.met])
-    keep = at < given.peaks[-1] + 200
-    for start, end in given.flutter:
-        keep &= (at < start - 100) | (at > end + 500)
-    evidence = np.array([evidence for _, evidence in detector.met])[keep]
-    beat = _is_beat(at, given.peaks)[keep].astype(np.int64)
-    return evidence, beat, np.full(len(beat), given.weight)
-
-
-def fit_qrs() -> None:
-    """The R-peak detector's weights."""
-    layers = [
-        qrs_weights.HIDDEN,
-        qrs_weights.HIDDEN_BIAS,
-        qrs_weights.OUTPUT[None, :],
-        np.array([qrs_weights.OUTPUT_BIAS]),
-    ]
-
-    def met(round_number: int, layers: Layers) -> Examples:
-        rng = np.random.default_rng(round_number)
-        return _joined([_qrs_examples(part, layers) for part in qrs_lessons(data_folder(), rng)])
-
-    layers = _rounds(met, layers, 6e-6, 400)
-    names = ("HIDDEN", "HIDDEN_BIAS", "OUTPUT", "OUTPUT_BIAS")
-    write(ECG / "qrs_weights.py", names, layers, "The weights of the R-peak detector's evidence")
 
 
 class _Judging(beats.BeatClassifier):

@@ -200,7 +200,7 @@ class DemoSource:
         path: Path = BUNDLED_RECORD,
         channel: int = 0,
         *,
-        start_s: float = 140.0,
+        start_s: float = 160.0,
         seed: int = 0,
     ) -> None:
         """Raises RecordError; a record shorter than `start_s` begins at its beginning."""

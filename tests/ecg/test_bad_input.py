@@ -89,7 +89,7 @@ def test_a_heart_of_one_millivolt_with_t_waves_of_1_2_millivolts_is_counted_once
     assert beats(x) == pytest.approx(peaks.tolist(), abs=5)
 
 
-@pytest.mark.parametrize(("before_s", "height_mv"), [(0.04, 1.0), (0.16, 1.0)])
+@pytest.mark.parametrize(("before_s", "height_mv"), [(0.04, 1.0), (0.16, 1.0), (0.16, -2.5)])
 def test_a_pacing_pulse_before_a_beat_is_no_second_beat(before_s: float, height_mv: float) -> None:
     peaks = steady(70, 30)
     x = heart(peaks, 30)

@@ -8,7 +8,7 @@ pytest.importorskip("wfdb")
 
 from training import signal_fit
 from training.signal import Count, _joined
-from training.signal_data import synthetic, with_tall_t_waves
+from training.signal_data import synthetic
 
 
 def test_the_fit_learns_what_no_straight_line_separates() -> None:
@@ -38,22 +38,10 @@ def test_written_weights_read_back_as_they_were(tmp_path: Path) -> None:
     assert read["D"] == 1.5
 
 
-def test_only_the_nearest_candidate_is_the_beat() -> None:
-    beat = signal_fit._is_beat(np.array([95, 104, 190, 310]), np.array([100.0, 300.0]))
-    assert beat.tolist() == [False, True, False, True]
-
-
 def test_a_synthetic_lesson_peaks_where_it_says() -> None:
     given = synthetic(np.random.default_rng(4), seconds=20.0)
     assert len(given.peaks) == len(given.classes) > 3
     assert given.signal_mv.shape == (5000,)
-
-
-def test_a_tall_t_wave_adds_no_beat_and_changes_the_signal() -> None:
-    given = synthetic(np.random.default_rng(4), seconds=20.0)
-    taller = with_tall_t_waves(given, np.random.default_rng(1))
-    assert np.array_equal(taller.peaks, given.peaks)
-    assert not np.array_equal(taller.signal_mv, given.signal_mv)
 
 
 def test_counts_are_reported_in_per_cent() -> None:
