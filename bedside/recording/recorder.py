@@ -22,17 +22,15 @@ import logging
 import os
 import re
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bedside.errors import RecordError
 from bedside.events import Batch
-from bedside.private_file import write_private
 from bedside.ranges import Range, Ranges
 from bedside.recording.beats import BeatNote, RecordedBeat, StripNote
-from bedside.recording.journal import RECORD_BYTES, Records, SegmentFormat
+from bedside.recording.journal import SegmentFormat
+from bedside.recording.node_folder import Boot, Keep, NodeFolder, Signal, load_node
 from bedside.recording.retention import OnDisk, budget_bytes, prune, prune_strips
 from bedside.recording.runs import Place, Staged, runs
 from bedside.recording.segment import Segment
@@ -55,75 +53,10 @@ STRIP_S = 30.0
 LONGEST_ONSET_S = 600.0
 """An onset that lies further back is not kept."""
 
-_SEGMENT_NAME = re.compile(r"([0-9a-f]{8})_(\d{4,})(?:_(\d+))?")
 _NODE_NAME = re.compile(r"[a-z0-9-]{1,32}")
-_RATE_TOLERANCE = 0.005
 _LAST_SAMPLE = 1 << 48
-_WAITING_NOTES = 20_000
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Signal:
-    """What makes two batches of one boot fit into one segment."""
-
-    rate_hz: int
-    nv_per_lsb: int
-
-    def fits(self, batch: Batch) -> bool:
-        off = abs(batch.rate_hz - self.rate_hz) / self.rate_hz
-        return self.nv_per_lsb == batch.nv_per_lsb and off <= _RATE_TOLERANCE
-
-
-@dataclass(slots=True)
-class _Boot:
-    """What is known of one boot of a node; `signals` are numbered from 1 in their order."""
-
-    signals: dict[int, _Signal] = field(default_factory=dict)
-    signal_in_use: int = 0
-    pace: tuple[int, float] | None = None
-    """A sample of it, and the time in s at which it was there, as far as this run knows."""
-    end_sample: int = 0
-    written: Ranges = field(default_factory=Ranges)
-    synced: Ranges = field(default_factory=Ranges)
-
-    def restore(self, first: int, last: int) -> None:
-        self.written.add(first, last)
-        self.synced.add(first, last)
-
-
-@dataclass(frozen=True, slots=True)
-class _Keep:
-    """A stretch of a boot that outlives its hour."""
-
-    boot_id: int
-    from_sample: int
-    to_sample: int
-
-
-@dataclass(slots=True)
-class _Node:
-    """A node's folder: its boots, its open segments and what awaits a sync."""
-
-    folder: Path
-    boots: dict[int, _Boot] = field(default_factory=dict)
-    open: dict[Place, Segment] = field(default_factory=dict)
-    dirty: set[Place] = field(default_factory=set)
-    staged: list[Staged] = field(default_factory=list)
-    notes: deque[RecordedBeat | _Keep] = field(default_factory=lambda: deque(maxlen=_WAITING_NOTES))
-    damaged: tuple[Path, ...] = ()
-    begun: int = 0
-    """How many segments were ever begun."""
-    heard_s: float | None = None
-    """When a batch last came."""
-    grown: bool = False
-    """Whether one was begun since the last look at the budget."""
-
-    def boot(self, boot_id: int) -> _Boot:
-        if boot_id not in self.boots:
-            self.boots[boot_id] = _Boot()
-        return self.boots[boot_id]
 
 
 SequenceRanges = dict[tuple[str, int], list[Range]]
@@ -173,7 +106,7 @@ class Recorder:
         self._last_sync_s: float | None = None
         self._now_s = 0.0
         self._ahead: tuple[float, str] | None = None
-        self._nodes: dict[str, _Node] = {}
+        self._nodes: dict[str, NodeFolder] = {}
         self._again: list[tuple[str, int, int, int]] = []
         self._failure: SyncError | None = None
         try:
@@ -227,7 +160,7 @@ class Recorder:
         self._stage(staged)
         self._staging.add(staged)
 
-    def _in_time(self, node: _Node, boot: _Boot | None, batch: Batch) -> bool:
+    def _in_time(self, node: NodeFolder, boot: Boot | None, batch: Batch) -> bool:
         """Whether what a batch skips can have been sampled since the node was last heard."""
         if boot is None and node.heard_s is not None:
             # It started after the last batch of the boot before, at index 0.
@@ -257,7 +190,7 @@ class Recorder:
         rate_hz = boot.signals[max(boot.signal_in_use, 1)].rate_hz
         before_s = min(note.since_s, LONGEST_ONSET_S) + STRIP_S
         first = max(0, note.sample - round(before_s * rate_hz))
-        node.notes.append(_Keep(note.boot_id, first, note.sample + round(STRIP_S * rate_hz)))
+        node.notes.append(Keep(note.boot_id, first, note.sample + round(STRIP_S * rate_hz)))
 
     def sync(self, now_s: float, *, at_once: bool = False) -> SequenceRanges:
         """Bring what was taken to the disk, when `sync_every_s` has passed or `at_once`.
@@ -321,14 +254,14 @@ class Recorder:
         for name, node in self._nodes.items():
             self._sync_node(name, node)
 
-    def _node(self, name: str) -> _Node:
+    def _node(self, name: str) -> NodeFolder:
         if name not in self._nodes:
             if not _NODE_NAME.fullmatch(name):
                 raise RecordError(f"{name!r} is no node's name: use a-z, 0-9 and -, at most 32.")
             folder = self._folder / name
             try:
                 folder.mkdir(exist_ok=True, mode=0o700)
-                self._nodes[name] = _load(name, folder)
+                self._nodes[name] = load_node(name, folder)
             except OSError as error:
                 raise RecordError(_sentence(folder, error)) from error
         return self._nodes[name]
@@ -346,7 +279,7 @@ class Recorder:
         boot.written.add(batch.sequence, batch.sequence)
         node.staged.append(staged)
 
-    def _sync_node(self, name: str, node: _Node) -> None:
+    def _sync_node(self, name: str, node: NodeFolder) -> None:
         """Write and sync what waits of a node; a failure is kept for `sync` to raise."""
         waiting = [
             (name, each.batch.boot_id, each.batch.sequence, each.batch.sequence)
@@ -369,11 +302,11 @@ class Recorder:
             except OSError as error:
                 self._failed(node, error, {})
 
-    def _failed(self, node: _Node, error: OSError, unwritten: SequenceRanges) -> None:
+    def _failed(self, node: NodeFolder, error: OSError, unwritten: SequenceRanges) -> None:
         earlier: SequenceRanges = self._failure.unwritten if self._failure else {}
         self._failure = SyncError(_sentence(node.folder, error), earlier | unwritten)
 
-    def _prune(self, name: str, node: _Node) -> None:
+    def _prune(self, name: str, node: NodeFolder) -> None:
         newest = max(node.open.values(), key=lambda segment: segment.format.number, default=None)
         if newest is None:
             return
@@ -388,7 +321,7 @@ class Recorder:
         }
 
 
-def _write_staged(name: str, node: _Node) -> None:
+def _write_staged(name: str, node: NodeFolder) -> None:
     for run in runs(node.staged, lambda batch: _places(node.boot(batch.boot_id), batch)):
         node.dirty.add(run.place)
         _segment(name, node, run.place).write(run)
@@ -412,7 +345,7 @@ def _write_staged(name: str, node: _Node) -> None:
             _segment(name, node, place).write_beats(sorted(found, key=lambda beat: beat.sample))
 
 
-def _sync_files(node: _Node) -> None:
+def _sync_files(node: NodeFolder) -> None:
     for place in sorted(node.dirty & node.open.keys()):
         node.open[place].sync()
     for place in node.open.keys() - node.dirty:
@@ -425,7 +358,7 @@ def _sync_files(node: _Node) -> None:
     node.notes.clear()
 
 
-def _places(boot: _Boot, batch: Batch) -> list[Place]:
+def _places(boot: Boot, batch: Batch) -> list[Place]:
     number = _signal_number(boot, batch)
     hour_samples = 3600 * boot.signals[number].rate_hz
     last_hour = (batch.end_sample - 1) // hour_samples
@@ -433,21 +366,21 @@ def _places(boot: _Boot, batch: Batch) -> list[Place]:
     return [(batch.boot_id, number, hour) for hour in hours]
 
 
-def _place_of(boot_id: int, boot: _Boot, sample: int) -> Place:
+def _place_of(boot_id: int, boot: Boot, sample: int) -> Place:
     number = max(boot.signal_in_use, 1)
     return boot_id, number, sample // (3600 * boot.signals[number].rate_hz)
 
 
-def _path(node: _Node, place: Place) -> Path:
+def _path(node: NodeFolder, place: Place) -> Path:
     boot_id, number, hour = place
     return node.folder / (f"{boot_id:08x}_{hour:04d}" + (f"_{number}" if number > 1 else ""))
 
 
-def _there(node: _Node, place: Place) -> bool:
+def _there(node: NodeFolder, place: Place) -> bool:
     return place in node.open or _path(node, place).with_suffix(".idx").exists()
 
 
-def _segment(name: str, node: _Node, place: Place) -> Segment:
+def _segment(name: str, node: NodeFolder, place: Place) -> Segment:
     if place not in node.open:
         boot_id, number, hour = place
         signal = node.boots[boot_id].signals[number]
@@ -485,12 +418,12 @@ def _known_format(path: Path) -> SegmentFormat | None:
     return stored.format if stored else None
 
 
-def _signal_number(boot: _Boot, batch: Batch) -> int:
+def _signal_number(boot: Boot, batch: Batch) -> int:
     in_order = sorted(boot.signals, key=lambda number: number != boot.signal_in_use)
     number = next((n for n in in_order if boot.signals[n].fits(batch)), None)
     if number is None:
         number = max(boot.signals, default=0) + 1
-        boot.signals[number] = _Signal(round(batch.rate_hz), batch.nv_per_lsb)
+        boot.signals[number] = Signal(round(batch.rate_hz), batch.nv_per_lsb)
     boot.signal_in_use = number
     return number
 
@@ -502,7 +435,7 @@ def _in_ranges(sequences: list[tuple[str, int, int, int]]) -> SequenceRanges:
     return {key: list(ranges) for key, ranges in found.items()}
 
 
-def _forget(node: _Node) -> None:
+def _forget(node: NodeFolder) -> None:
     # After a failed fsync the kernel may call lost pages clean: only writing again is safe.
     for staged in node.staged:
         sequence = staged.batch.sequence
@@ -512,121 +445,6 @@ def _forget(node: _Node) -> None:
         segment.close()
     node.open.clear()
     node.dirty.clear()
-
-
-def _load(name: str, folder: Path) -> _Node:
-    node = _Node(folder)
-    begun: set[tuple[int, int]] = set()
-    finished: set[tuple[int, int]] = set()
-    found = _intact(name, node)
-    for segment, rows in sorted(found, key=lambda each: each[0].format.number):
-        form = segment.format
-        match = _SEGMENT_NAME.fullmatch(segment.path.name)
-        assert match is not None
-        boot = node.boots.pop(form.boot_id, None) or _Boot()
-        node.boots[form.boot_id] = boot
-        boot.signals[int(match[3] or 1)] = _Signal(form.rate_hz, form.nv_per_lsb)
-        boot.signal_in_use = int(match[3] or 1)
-        node.begun = max(node.begun, form.number)
-        for row in rows:
-            first, sequence = int(row["first_sample"]), int(row["sequence"])
-            if first + int(row["count"]) > form.end_sample:
-                begun.add((form.boot_id, sequence))
-            elif first < form.start_sample:
-                finished.add((form.boot_id, sequence))
-            else:
-                boot.restore(sequence, sequence + int(row["batches"]) - 1)
-    for boot_id, sequence in begun & finished:
-        node.boot(boot_id).restore(sequence, sequence)
-    node.damaged = tuple(sorted(folder.glob("*.damaged")))
-    return node
-
-
-def _intact(name: str, node: _Node) -> list[tuple[StoredSegment, Records]]:
-    """The segments of a node with the rows that hold; what is damaged is kept aside, too."""
-    found: list[tuple[StoredSegment, Records]] = []
-    folder = node.folder
-    # In the order in which they were written last: so a damaged one finds its number.
-    for path in sorted(folder.glob("*.idx"), key=lambda each: each.stat().st_mtime_ns):
-        if not _SEGMENT_NAME.fullmatch(path.stem) or path.stat().st_size == 0:
-            continue
-        try:
-            stored = StoredSegment.open(path.with_suffix(""))
-        except OSError as error:
-            _log.error("%s cannot be read (%s): check the disk", path, error.strerror)
-            continue
-        if stored is None or stored.format.boot_id != int(path.stem[:8], 16):
-            aside = path.with_suffix(".idx.damaged")
-            path.rename(aside)
-            _log.error("the journal %s is damaged: kept as %s, its samples stay", path, aside.name)
-            continue
-        if stored.headless:
-            number = 1 + max((each.format.number for each, _ in found), default=0)
-            stored = _with_a_head(stored, number)
-        rows = stored.journal.rows
-        if not stored.journal.sealed:
-            rows = _verified(name, stored)
-        found.append((stored, rows))
-    return found
-
-
-def _with_a_head(stored: StoredSegment, number: int) -> StoredSegment:
-    """Write a journal's first record anew; the file as it was found is kept beside it."""
-    path = stored.path.with_suffix(".idx")
-    content = path.read_bytes()
-    form = replace(stored.format, number=number)
-    aside = path.with_suffix(".idx.damaged")
-    write_private(aside, content)
-    write_private(path, form.pack() + content[RECORD_BYTES:])
-    _log.error("the head of the journal %s was damaged, as %s keeps it", path, aside.name)
-    mended = StoredSegment.open(stored.path)
-    assert mended is not None
-    return mended
-
-
-def _verified(name: str, stored: StoredSegment) -> Records:
-    """The rows whose samples are there as they were written.
-
-    The last rows may miss theirs: a power cut took them, and their nodes send them again. Where
-    later ones are whole the disk has changed what it held: it is struck out, and kept in a file
-    beside it.
-    """
-    segment = Segment(name, stored.path, stored.format)
-    try:
-        rows = segment.verify()
-        whole = {row.tobytes() for row in rows}
-        missing = [row.tobytes() not in whole for row in stored.journal.rows]
-        torn = next((n for n, gone in enumerate(reversed(missing)) if not gone), len(missing))
-        if torn:
-            _log.warning("%s: %d stretches did not reach the disk", stored.path, torn)
-        hurt = stored.journal.rows[: len(missing) - torn][missing[: len(missing) - torn]]
-        if len(hurt):
-            _strike_out(segment, stored, hurt, rows)
-        segment.sync()
-        segment.seal()
-    finally:
-        segment.close()
-    return rows
-
-
-def _strike_out(segment: Segment, stored: StoredSegment, hurt: Records, whole: Records) -> None:
-    """Nobody shall take damaged samples for a heart's: what no whole row vouches for goes."""
-    form = stored.format
-    places = Ranges()
-    for row in hurt:
-        first = max(int(row["first_sample"]), form.start_sample)
-        end = min(int(row["first_sample"]) + int(row["count"]), form.end_sample)
-        if first < end:
-            places.add(first, end - 1)
-    for row in whole if places else ():
-        places.remove(int(row["first_sample"]), int(row["first_sample"]) + int(row["count"]) - 1)
-    aside = stored.path.with_suffix(".dat.damaged")
-    note = aside.read_text() if aside.exists() else ""
-    for first, last in places:
-        found = segment.strike_out(first, last + 1)
-        note += f"samples {first} to {last} were found as {found.hex()}\n"
-    write_private(aside, note.encode())
-    _log.error("%s: %d stretches were damaged, as %s keeps them", stored.path, len(hurt), aside)
 
 
 def _sentence(folder: Path, error: OSError) -> str:
