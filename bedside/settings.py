@@ -22,9 +22,9 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as PydanticSettingsError
 
+from bedside.broker_address import Address
 from bedside.errors import SettingsError
 from bedside.limits import Limits
-from bedside.node.address import Address
 from bedside.roles import Role
 
 

@@ -13,10 +13,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bedside import __version__, station_topics
+from bedside.broker_address import Address
 from bedside.delivery.log_transport import LogTransport
 from bedside.errors import SettingsError
 from bedside.metrics import MetricsServer
-from bedside.node.address import Address
 from bedside.node.link import Link
 from bedside.settings import BrokerSettings, Settings, StationSettings
 from bedside.simulator.patient import SyntheticPatient

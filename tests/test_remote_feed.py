@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from bedside.alarms.log import AFTER_THE_LAST
+from bedside.broker_address import Address
 from bedside.delivery.log_transport import LogTransport
 from bedside.errors import LinkError
 from bedside.events import ActionDone, AlarmState
 from bedside.feed import BedSnapshot
-from bedside.node.address import Address
 from bedside.node.link import Link
 from bedside.remote_feed import RemoteFeed
 from bedside.roles import Role

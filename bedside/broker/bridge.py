@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bedside.node.address import Address
+from bedside.broker_address import Address
 
 _LINES = """\
 # Written by `bedside broker bridge`: what this broker's nodes say goes to another broker, too.

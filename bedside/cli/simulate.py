@@ -15,7 +15,7 @@ from bedside.cli import options
 from bedside.errors import SettingsError
 
 if TYPE_CHECKING:
-    from bedside.node.address import Address
+    from bedside.broker_address import Address
     from bedside.simulator.fleet import FleetCounts
     from bedside.simulator.source import Source
 

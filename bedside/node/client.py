@@ -7,7 +7,7 @@ import ssl
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from bedside.node.address import Address
+from bedside.broker_address import Address
 
 CONNECT_TIMEOUT_S = 3.0
 _PIECE_BYTES = 65_536

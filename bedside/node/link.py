@@ -22,8 +22,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from bedside.broker_address import Address
 from bedside.errors import LinkError
-from bedside.node.address import Address
 from bedside.node.client import CONNECT_TIMEOUT_S, Client, new_client
 
 FIRST_RETRY_S = 0.25

@@ -26,8 +26,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from bedside.broker_address import Address
 from bedside.node import wire
-from bedside.node.address import Address
 from bedside.node.client import Client, new_client
 from bedside.simulator.batcher import Cut, cut
 from bedside.simulator.source import Source

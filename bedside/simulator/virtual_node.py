@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bedside import __version__
+from bedside.broker_address import Address
 from bedside.node import wire
-from bedside.node.address import Address
 from bedside.node.link import Link
 from bedside.simulator.batcher import Cut, cut
 from bedside.simulator.faults import Faults

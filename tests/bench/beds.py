@@ -28,8 +28,8 @@ from pathlib import Path
 import numpy as np
 
 from bedside import station_topics, wave_message
+from bedside.broker_address import Address
 from bedside.events import BedState
-from bedside.node.address import Address
 from bedside.node.link import Link
 from bedside.recording import bed_file
 from bedside.recording.bed_file import BedFile

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bedside.broker_address import Address
 from bedside.events import BedState
-from bedside.node.address import Address
 from bedside.recording import bed_file
 from bedside.recording.bed_file import BedFile
 from bedside.remote_feed import RemoteFeed

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from bedside.broker_address import Address
 from bedside.cli.main import app
 from bedside.delivery.log_transport import LogTransport
 from bedside.errors import BedsideError
 from bedside.events import AlarmChanged, AlarmState, BedChanged, Event
 from bedside.node import wire
-from bedside.node.address import Address
 from bedside.node.link import Link
 from bedside.settings import BrokerSettings, RecordingSettings, Settings, StationSettings
 from bedside.simulator.patient import SyntheticPatient

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from bedside import station_topics
+from bedside.broker_address import Address
 from bedside.claims import Holding
 from bedside.delivery.log_transport import LogTransport
 from bedside.errors import LinkError
 from bedside.events import AlarmState
-from bedside.node.address import Address
 from bedside.node.link import Link
 from bedside.settings import BrokerSettings, RecordingSettings, Settings, StationSettings
 from bedside.simulator.source import RecordSource

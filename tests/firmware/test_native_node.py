@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bedside.broker_address import Address
 from bedside.delivery.log_transport import LogTransport
 from bedside.events import Flags
 from bedside.node import wire
-from bedside.node.address import Address
 from bedside.node.link import Link
 from bedside.settings import BrokerSettings, RecordingSettings, Settings, StationSettings
 from bedside.simulator.source import Piece, RecordSource

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bedside.broker_address import Address
 from bedside.errors import BedsideError
 from bedside.events import Flags
 from bedside.node import wire
-from bedside.node.address import Address
 from bedside.node.link import Link
 from bedside.simulator import native_node
 from bedside.simulator.patient import SyntheticPatient

@@ -8,8 +8,8 @@ import socket
 
 import pytest
 
+from bedside.broker_address import Address
 from bedside.errors import LinkError
-from bedside.node.address import Address
 from bedside.node.broker import DemoBroker
 from bedside.node.link import Link, check
 from tests.mosquitto import Mosquitto

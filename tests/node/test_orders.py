@@ -8,9 +8,9 @@ from functools import partial
 
 import pytest
 
+from bedside.broker_address import Address
 from bedside.errors import LinkError
 from bedside.node import orders, wire
-from bedside.node.address import Address
 from bedside.node.link import Link
 from bedside.node.orders import Order, tell
 from bedside.simulator.patient import SyntheticPatient

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from bedside.broker_address import Address
 from bedside.events import Batch, Flags
 from bedside.node import wire
-from bedside.node.address import Address
 from bedside.node.link import Link
 from bedside.node.stream import Stream
 from bedside.simulator.fleet import Fleet, stretch_of

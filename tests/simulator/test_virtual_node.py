@@ -9,9 +9,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from bedside.broker_address import Address
 from bedside.events import Batch
 from bedside.node import wire
-from bedside.node.address import Address
 from bedside.node.broker import DemoBroker
 from bedside.node.link import Link
 from bedside.node.stream import ArrivalKind, Stream
