@@ -96,4 +96,4 @@ class Demo:
         stored = json.loads((RECORDS / "demo_baseline.json").read_text(encoding="utf-8"))
         baseline = Baseline.from_json(stored)
         baseline.require(bed=BED, session="demo", model_version=autoencoder.version)
-        return DemoSource(), "RECORD mitdb/208 (a training record)", baseline
+        return DemoSource(), "RECORD mitdb/208 (trained on)", baseline

@@ -194,5 +194,8 @@ class Feed(Protocol):
     def hops(self, alert_id: str) -> tuple[Hop, ...]:
         """How far an alert has come, oldest step first."""
 
+    def contacts(self) -> tuple[str, ...]:
+        """The names of those who are told, in their order; empty where none is named."""
+
     def recording(self) -> Recording:
         """What was recorded of its beds, for the thread that asks."""

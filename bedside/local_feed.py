@@ -24,6 +24,7 @@ class LocalFeed:
         recording: Callable[[], Recording],
         user: str = "bedside",
         hops: Callable[[str], tuple[Hop, ...]] = lambda alert_id: (),
+        contacts: tuple[str, ...] = (),
     ) -> None:
         self._pictures = pictures
         self._act = act
@@ -31,6 +32,7 @@ class LocalFeed:
         self._wall_clock_us = wall_clock_us
         self._user = user
         self._hops = hops
+        self._contacts = contacts
         self._recording = recording
         self._results: deque[ActionDone] = deque(maxlen=100)
 
@@ -62,6 +64,10 @@ class LocalFeed:
     def hops(self, alert_id: str) -> tuple[Hop, ...]:
         """How far an alert has come, oldest step first."""
         return self._hops(alert_id)
+
+    def contacts(self) -> tuple[str, ...]:
+        """The names of those who are told, in their order; empty where none is named."""
+        return self._contacts
 
     def recording(self) -> Recording:
         """What was recorded of its beds, for the thread that asks."""

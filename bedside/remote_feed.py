@@ -51,6 +51,7 @@ class RemoteFeed:
         self._beds: dict[str, _RemoteBed] = {}
         self._listed: set[str] | None = None
         self._station_run = ""
+        self._contacts: tuple[str, ...] = ()
         self._connected = False
         self._fault = ""
         self._stopped = False
@@ -190,6 +191,11 @@ class RemoteFeed:
         with self._lock:
             return tuple(hop for hop in self._hops if hop.alert_id == alert_id)
 
+    def contacts(self) -> tuple[str, ...]:
+        """The names of those whom the station tells, in their order."""
+        with self._lock:
+            return self._contacts
+
     def recording(self) -> Recording:
         """What the station recorded of its beds."""
         return RemoteRecording(self.ask)
@@ -268,6 +274,7 @@ class RemoteFeed:
                 self._station_run = run
                 self._listed = set(map(str, content["beds"])) if up else None
                 self._stopped, self._fault = not up, ""
+                self._contacts = tuple(map(str, content.get("contacts", ())))
             case "delivery":
                 hop = station_topics.read_hop(content)
                 self._hops.append(hop)

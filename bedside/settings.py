@@ -192,6 +192,10 @@ class AlertSettings(_Section):
     iot_core: IotCoreSettings = IotCoreSettings()
     webhook: WebhookSettings = WebhookSettings()
 
+    def contact_names(self) -> tuple[str, ...]:
+        """Who is told, in their order."""
+        return tuple(contact.name for contact in self.contacts)
+
 
 class ScreenSettings(_Section):
     """The terminal screen."""

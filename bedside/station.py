@@ -281,6 +281,7 @@ class Station:
             self._recording,
             user,
             self.ward.hops,
+            self._settings.alerts.contact_names(),
         )
 
     def act(

@@ -2,7 +2,7 @@
 
 Below `bedside/v1/station/STATION/`, with QoS 1 but for the wave, which has 0:
 
-    state                  up or down, and the beds; retained, and the station's last will
+    state                  up or down, beds, contacts' names; retained, and its last will
     delivery               each step of each alert
     bed/BED/state          the bed's numbers, alarms, limits and links, twice a second; retained
     bed/BED/events         each event with a number: who misses one asks for `events-since`
@@ -20,7 +20,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, fields
 from typing import Any
 
@@ -59,7 +59,7 @@ def state_topic(station: str) -> str:
 
 
 def state_message(
-    holding: Holding, parts: Iterable[LinkState] = ()
+    holding: Holding, parts: Iterable[LinkState] = (), contacts: Sequence[str] = ()
 ) -> tuple[str, bytes, int, bool]:
     """Topic, payload, QoS and retained flag of the station's own state.
 
@@ -69,6 +69,7 @@ def state_message(
         "version": VERSION,
         "program": __version__,
         "links": [[part.name, part.ok, part.detail] for part in parts],
+        "contacts": list(contacts),
     } | holding.json()
     return state_topic(holding.station), json.dumps(content).encode(), 1, True
 

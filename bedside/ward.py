@@ -266,7 +266,8 @@ class Ward:
         self._look_at_claims()
         now_us = self._ports.now_us()
         if self._said_us is None or now_us - self._said_us >= STATE_EVERY_S * 1e6:
-            message = station_topics.state_message(self.holding(), self._parts())
+            contacts = self._settings.alerts.contact_names()
+            message = station_topics.state_message(self.holding(), self._parts(), contacts)
             self._said_us = now_us if self._ports.publish(*message) else None
         self._say_unmatched()
         self._step_all(Tick(at_us))

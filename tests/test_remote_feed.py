@@ -21,7 +21,13 @@ from bedside.feed import BedSnapshot
 from bedside.node.link import Link
 from bedside.remote_feed import RemoteFeed
 from bedside.roles import Role
-from bedside.settings import BrokerSettings, RecordingSettings, Settings, StationSettings
+from bedside.settings import (
+    AlertSettings,
+    BrokerSettings,
+    RecordingSettings,
+    Settings,
+    StationSettings,
+)
 from bedside.simulator.patient import SyntheticPatient
 from bedside.simulator.source import PatientSource, parse_episodes
 from bedside.simulator.virtual_node import VirtualNode
@@ -44,6 +50,7 @@ def settings(broker: Mosquitto, folder: Path, **station: object) -> Settings:
         broker=BrokerSettings(port=broker.port),
         station=StationSettings.model_validate({"data_dir": folder / "data", **station}),
         recording=RecordingSettings(sync_every_s=0.5),
+        alerts=AlertSettings.model_validate({"contacts": [{"name": "nurse", "phone": "+491"}]}),
     )
 
 
@@ -144,6 +151,7 @@ def test_a_screen_that_comes_late_sees_the_log_and_the_strip_of_before(
         wait_for(lambda: live(feed) and feed.snapshot(BED).log)
         assert len(feed.snapshot(BED).errors) > 8
         assert any("admitted" in line.text for line in feed.snapshot(BED).log)
+        assert feed.contacts() == ("nurse",)
 
 
 def test_coming_and_going_a_hundred_times_is_not_noticed(

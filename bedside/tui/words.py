@@ -6,6 +6,7 @@ Every state is a word with a mark; colour only repeats it. What is unknown is `-
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +23,7 @@ STALE_AFTER_S = 3.0
 LOW_LOG_ROWS = 3
 NOT_A_DEVICE = "not a medical device"
 UNKNOWN = "--"
+GOOD_SIGNAL = "good signal"
 
 _COLOUR = {Priority.HIGH: "$error", Priority.MEDIUM: "$warning", Priority.LOW: "$accent"}
 _FLASHES_PER_S = {Priority.HIGH: 2.0, Priority.MEDIUM: 0.6}
@@ -194,7 +196,7 @@ def _link(link: LinkState, glyphs: GlyphSet, shown: str) -> Content:
 def paper_words(paper: Paper, gain_mm_mv: float, clipped: bool, glyphs: GlyphSet) -> str:
     """Speed and gain as on paper; `≈` before them where no ruler was laid on the screen."""
     about = "" if paper.is_true else glyphs.about
-    gain = f"{gain_mm_mv:.3g} mm/mV" + ("" if paper.gain_mm_mv else " auto")
+    gain = f"{gain_mm_mv:.2g} mm/mV" + ("" if paper.gain_mm_mv else " auto")
     cut = ", beats cut off" if clipped else ""
     return f"{about}{paper.speed_mm_s:g} mm/s  {about}{gain}{cut}"
 
@@ -202,21 +204,28 @@ def paper_words(paper: Paper, gain_mm_mv: float, clipped: bool, glyphs: GlyphSet
 def trace_title(
     snapshot: BedSnapshot, paper: str, grid: tuple[float, float], width: int
 ) -> Content:
-    """Above the trace: what it is first of all (record, synthetic), then its signal and scale."""
-    origin = "SYNTHETIC" if snapshot.synthetic else ""
-    parts = [
-        _span(snapshot.title, "bold"),
-        _span(origin, "bold reverse $accent"),
-        _signal(snapshot),
-        _span(paper, "$secondary"),
-        _span(f"{HIGH_PASS_HZ:g}–{LOW_PASS_HZ:g} Hz", "$secondary"),
-        _span(f"dots {grid[0]:g} s, {grid[1]:g} mV", "$secondary"),
-    ]
-    line = Content("")
-    for part in parts:
-        if part.plain and (not line.plain or line.cell_length + part.cell_length + 3 <= width):
-            line = Content("  ").join([line, part]) if line.plain else part
+    """Above the trace: what it is, its signal, its scale; what matters least gives way first."""
+    parts = {
+        "title": _span(snapshot.title, "bold"),
+        "origin": _span("SYNTHETIC" if snapshot.synthetic else "", "bold reverse $accent"),
+        "signal": _signal(snapshot),
+        "paper": _span(paper, "$secondary"),
+        "band": _span(f"{HIGH_PASS_HZ:g}–{LOW_PASS_HZ:g} Hz", "$secondary"),
+        "dots": _span(f"dots {grid[0]:g} s, {grid[1]:g} mV", "$secondary"),
+    }
+    well = quality(snapshot) == GOOD_SIGNAL
+    gives_way = {"dots": "", "band": ""} | ({"signal": ""} if well else {})
+    gives_way |= {"title": snapshot.title.partition(" (")[0], "paper": ""}
+    line = _joined(parts.values())
+    for name, shorter in gives_way.items():
+        if line.cell_length > width:
+            parts[name] = _span(shorter, "bold")
+            line = _joined(parts.values())
     return line.truncate(width, ellipsis=True)
+
+
+def _joined(parts: Iterable[Content]) -> Content:
+    return Content("  ").join([part for part in parts if part.plain])
 
 
 def quality(snapshot: BedSnapshot) -> str:
@@ -224,12 +233,12 @@ def quality(snapshot: BedSnapshot) -> str:
     vitals = snapshot.vitals
     if vitals is None or is_stale(snapshot) or vitals.quality is None:
         return f"signal {UNKNOWN}"
-    return vitals.quality_reason or "good signal"
+    return vitals.quality_reason or GOOD_SIGNAL
 
 
 def _signal(snapshot: BedSnapshot) -> Content:
     said = quality(snapshot)
-    colour = {"good signal": "$success", f"signal {UNKNOWN}": "$secondary"}.get(said, "$warning")
+    colour = {GOOD_SIGNAL: "$success", f"signal {UNKNOWN}": "$secondary"}.get(said, "$warning")
     return _span(said, colour)
 
 

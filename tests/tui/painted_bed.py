@@ -83,6 +83,7 @@ class PaintedBed:
             self.wall_us,
             self.recording,
             hops=lambda alert_id: tuple(self.hops),
+            contacts=("nurse", "registrar"),
         )
         self.picture.set_links(
             (

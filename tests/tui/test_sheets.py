@@ -160,6 +160,7 @@ async def test_nothing_is_sent_where_nothing_was_changed(bed: PaintedBed) -> Non
 async def test_a_test_alert_shows_its_hops_with_their_times(bed: PaintedBed) -> None:
     async with monitor(bed, (80, 24)) as pilot:
         await opened(pilot, "t")
+        assert "To nurse (contact 1 of 2)." in text(pilot)
         await pilot.click("#do-next-contact")
         await pilot.press("enter")
         assert bed.asked == [("12", "test-alert", {"contact": 2})]
@@ -173,7 +174,7 @@ async def test_a_test_alert_shows_its_hops_with_their_times(bed: PaintedBed) -> 
         ]
         await drawn(pilot)
         shown = text(pilot)
-        assert "0 ms  committed to disk" in shown
+        assert "0 ms  committed to disk, to registrar (contact 2 of 2)" in shown
         assert "40 ms  failed, is tried again: no route" in shown
         assert "950 ms  accepted by the transport" in shown
         assert "under way" not in shown

@@ -53,7 +53,7 @@ def test_a_beating_trace_never_paints_over_a_sheet_or_another_screen() -> None:
         terminal.keys("Escape")
         terminal.wait_for("Acknowledge")
         terminal.keys("w")
-        terminal.wait_for(lambda shown: "Ward: 1 beds" in shown and "── esc" in shown)
+        terminal.wait_for(lambda shown: "Ward: 1 bed " in shown and "── esc" in shown)
         time.sleep(1)
         for _ in range(5):
             time.sleep(0.2)

@@ -214,6 +214,18 @@ def test_a_narrow_title_keeps_what_the_trace_is(bed: PaintedBed) -> None:
     assert title == "RECORD painted"
 
 
+def test_speed_and_gain_stay_in_the_title_before_what_is_well_or_of_less_use(
+    bed: PaintedBed,
+) -> None:
+    demo = replace(snapshot_of(bed), title="RECORD mitdb/208 (trained on)", synthetic=True)
+    for width, said in (
+        (75, "RECORD mitdb/208 (trained on)  SYNTHETIC  ≈25 mm/s  ≈34 mm/mV auto"),
+        (60, "RECORD mitdb/208  SYNTHETIC  ≈25 mm/s  ≈34 mm/mV auto"),
+    ):
+        title = words.trace_title(demo, "≈25 mm/s  ≈34 mm/mV auto", (0.2, 0.5), width).plain
+        assert title == said
+
+
 def test_suspended_monitoring_is_said_in_words(bed: PaintedBed) -> None:
     bed.picture.apply(Vitals(bed.now_us, None, None, 0.0, suspended="lead off"), bed.wall_us())
     assert "no monitoring: lead off" in words.below_heart_rate(snapshot_of(bed), 30).plain

@@ -15,8 +15,6 @@ from bedside.tui.desk import Desk
 from bedside.tui.screens.sheet import Button, Sheet
 from bedside.tui.words import clock
 
-MOST_CONTACTS = 3
-
 _HOPS = {
     DeliveryState.QUEUED: "committed to disk",
     DeliveryState.SENT: "sending",
@@ -51,7 +49,7 @@ class AlertTestScreen(Sheet):
 
     def words(self) -> Content:
         """What has become of it."""
-        lines = [Content(f"To contact {self._contact} of the configuration.")]
+        lines = [Content(f"To {self._who(self._contact)}.")]
         if self._refusal:
             lines.append(Content.styled(f"refused: {self._refusal}", "bold $warning"))
         elif self._alert_id:
@@ -62,19 +60,27 @@ class AlertTestScreen(Sheet):
                 ms = (hop.wall_us - hops[0].wall_us) / 1000
                 mark = "$warning" if state is DeliveryState.FAILED else ""
                 reason = f": {hop.reason}" if hop.reason else ""
-                text = f"  {clock(hop.wall_us)}  {ms:6.0f} ms  {_HOPS[state]}{reason}"
+                what = f"{_HOPS[state]}{reason}, to {self._who(hop.contact)}"
+                text = f"  {clock(hop.wall_us)}  {ms:6.0f} ms  {what}"
                 lines.append(Content.styled(text, mark))
             if not any(hop.state in _ENDS for hop in hops):
                 lines.append(Content.styled("  under way …", "$secondary"))
         return Content("\n").join(lines)
 
+    def _who(self, contact: int) -> str:
+        names = self._desk.feed.contacts()
+        if 1 <= contact <= len(names):
+            return f"{names[contact - 1]} (contact {contact} of {len(names)})"
+        return f"contact {contact}" if names else "whoever listens: alerts.contacts names nobody"
+
     def shown(self) -> Iterable[str]:
-        """All of them, always: a test can be repeated."""
-        return ("send", "next_contact", "leave")
+        """A test can be repeated; the contact changed where there are several."""
+        several = len(self._desk.feed.contacts()) > 1
+        return ("send", "next_contact", "leave") if several else ("send", "leave")
 
     def action_next_contact(self) -> None:
         """Choose whom to tell."""
-        self._contact = self._contact % MOST_CONTACTS + 1
+        self._contact = self._contact % max(1, len(self._desk.feed.contacts())) + 1
         self.look()
 
     def action_send(self) -> None:

@@ -75,8 +75,9 @@ class WardScreen(Screen[str | None]):
         for bed, tile in self._tiles.items():
             tile.set_class(bed == self._chosen, "-chosen")
             tile.draw_numbers()
+        beds = "1 bed" if len(self._tiles) == 1 else f"{len(self._tiles)} beds"
         self._title.show(
-            Content.styled(f" Ward: {len(self._tiles)} beds   ", "bold")
+            Content.styled(f" Ward: {beds}   ", "bold")
             + Content.styled(f"enter or a tap opens one   {words.NOT_A_DEVICE}", "$secondary")
         )
 
