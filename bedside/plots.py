@@ -36,8 +36,12 @@ def course(
     width: int,
     height: int,
     from_hour: float,
+    step: float,
 ) -> list[str]:
-    """Values over hours, shape (n,), up to hour 0, as lines of text; NaN leaves a hole."""
+    """Values over hours, shape (n,), up to hour 0, as lines of text; NaN leaves a hole.
+
+    The values' axis runs between multiples of `step`.
+    """
     known = np.isfinite(values)
     if np.count_nonzero(known) < 2:
         return [f"{title}: nothing is recorded yet"]
@@ -48,9 +52,20 @@ def course(
     figure.clear()
     figure.draw(figure.signal(hours[kept].tolist(), values[kept].tolist(), marker="braille"))
     figure.ruler("x").lim(from_hour, 0.0)
+    ticks = [from_hour * quarter / 4 for quarter in range(5)]
+    figure.ruler("x").ticks(ticks, [_ago(hours_ago) for hours_ago in ticks])
+    low = np.floor(values.min() / step) * step
+    figure.ruler("y").lim(low, max(np.ceil(values.max() / step) * step, low + step))
     figure.title(title)
     figure.plot_size(width, height)
     return str(figure.build().string(colorless=True)).splitlines()
+
+
+def _ago(hours: float) -> str:
+    """A moment before now: `-45 min`, `-18 h`, `now`."""
+    if hours == 0:
+        return "now"
+    return f"{hours * 60:.0f} min" if abs(hours) < 2 else f"{hours:g} h"
 
 
 def _panel(minutes: Float64Array, values: Float64Array, title: str) -> str:

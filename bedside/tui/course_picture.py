@@ -9,7 +9,7 @@ from bedside.look_back import COURSE_S
 from bedside.recording.trend import Trend
 
 COURSES_H = (1.0, 6.0, 24.0, COURSE_S / 3600)
-LEAST_COURSE_ROWS = 5
+LEAST_COURSE_ROWS = 7
 
 
 def hours_of(trend: Trend) -> float:
@@ -24,13 +24,16 @@ def hours_of(trend: Trend) -> float:
 def course_lines(trend: Trend, hours_shown: float, width: int, height: int) -> list[str]:
     """The heart rate over the hours before now, and below it, where there is room, the error."""
     hours = (trend.wall_us - trend.wall_us[-1]) / 3.6e9 if len(trend.wall_us) else np.empty(0)
-    curves = [(trend.heart_rate_bpm, "heart rate /min"), (trend.error, "reconstruction error")]
+    curves = [
+        (trend.heart_rate_bpm, "heart rate /min", 20.0),
+        (trend.error, "reconstruction error", 0.5),
+    ]
     if height < 2 * LEAST_COURSE_ROWS:
         curves = curves[:1]
     lines: list[str] = []
-    for values, title in curves:
-        text = f"{title}, hours before now"
-        lines += plots.course(hours, values, text, width, height // len(curves), -hours_shown)
+    for values, title, step in curves:
+        rows = height // len(curves)
+        lines += plots.course(hours, values, title, width, rows, -hours_shown, step)
     return lines
 
 

@@ -36,6 +36,7 @@ RATE_HZ = 250
 BEAT_SAMPLES = 200
 PIECE_SAMPLES = 50
 PIECE_S = 0.2
+CONTACTS = "nurse", "registrar"
 NO_FLAGS = Flags(0)
 
 
@@ -83,7 +84,7 @@ class PaintedBed:
             self.wall_us,
             self.recording,
             hops=lambda alert_id: tuple(self.hops),
-            contacts=("nurse", "registrar"),
+            contacts=CONTACTS,
         )
         self.picture.set_links(
             (

@@ -14,13 +14,7 @@ from textual.pilot import Pilot
 
 from bedside.alarms.log import AFTER_THE_LAST
 from bedside.delivery.log_transport import LogTransport
-from bedside.events import (
-    AlarmChanged,
-    AlarmState,
-    BeatScored,
-    Event,
-    Priority,
-)
+from bedside.events import AlarmChanged, AlarmState, BeatScored, Event, Priority
 from bedside.review import Review
 from bedside.settings import BrokerSettings, RecordingSettings, Settings, StationSettings
 from bedside.simulator.patient import SyntheticPatient
@@ -33,6 +27,7 @@ from bedside.tui.screens.monitor import MonitorScreen
 from bedside.tui.screens.review import ReviewScreen
 from tests.mosquitto import Mosquitto
 from tests.tui.painted_bed import PaintedBed
+from tests.tui.past import write_past
 from tests.tui.seen import rows, text
 
 BED = "bed-1"
@@ -87,26 +82,22 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
 
 
 @pytest.fixture(scope="module")
-def recorded(live: Recorded) -> Path:
-    return live.folder
-
-
-class BedNow(PaintedBed):
-    """A painted bed some minutes after what was recorded: fast replays run ahead of the clock."""
-
-    def wall_us(self) -> int:
-        return time.time_ns() // 1000 + 200_000_000
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds some minutes with an asystole in them."""
+    folder = tmp_path_factory.mktemp("recorded")
+    write_past(folder, BED)
+    return folder
 
 
 @asynccontextmanager
 async def reviewing(folder: Path, size: tuple[int, int]) -> AsyncIterator[Pilot[None]]:
-    bed = BedNow(BED, folder=folder)
+    bed = PaintedBed(BED, folder=folder)
     bed.play(10)
     app = BedsideApp(bed.feed, export_folder=folder / "exports")
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         await pilot.press("r")
-        await until(pilot, lambda: " events " in text(pilot) or "no alarm" in text(pilot))
+        await until(pilot, lambda: " event" in rows(pilot)[0])
         yield pilot
 
 
@@ -184,7 +175,7 @@ async def test_a_strip_is_exported_as_a_page_at_true_scale(recorded: Path) -> No
 
 
 async def test_a_live_alarm_stays_in_sight_and_escape_leads_back(recorded: Path) -> None:
-    bed = BedNow(BED, folder=recorded)
+    bed = PaintedBed(BED, folder=recorded)
     bed.play(5)
     bed.raise_alarm("vf", Priority.HIGH, "ventricular fibrillation")
     app = BedsideApp(bed.feed)
@@ -207,7 +198,7 @@ async def test_an_empty_store_is_said_to_be_empty(tmp_path: Path) -> None:
 
 async def test_a_damaged_log_is_said_in_words(tmp_path: Path) -> None:
     (tmp_path / "alarms.sqlite").write_bytes(b"no database" * 1000)
-    bed = BedNow(BED, folder=tmp_path)
+    bed = PaintedBed(BED, folder=tmp_path)
     bed.play(5)
     app = BedsideApp(bed.feed)
     async with app.run_test(size=(100, 30)) as pilot:

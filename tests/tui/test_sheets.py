@@ -12,7 +12,7 @@ from bedside.tui.screens.calibrate import CalibrateScreen
 from bedside.tui.screens.limits import LimitsScreen
 from bedside.tui.screens.monitor import MonitorScreen
 from bedside.tui.screens.ward import WardScreen
-from tests.tui.painted_bed import PaintedBed
+from tests.tui.painted_bed import CONTACTS, PaintedBed
 from tests.tui.seen import drawn, monitor, text
 
 
@@ -174,9 +174,9 @@ async def test_a_test_alert_shows_its_hops_with_their_times(bed: PaintedBed) -> 
         ]
         await drawn(pilot)
         shown = text(pilot)
-        assert "0 ms  committed to disk, to registrar (contact 2 of 2)" in shown
-        assert "40 ms  failed, is tried again: no route" in shown
-        assert "950 ms  accepted by the transport" in shown
+        assert "0 ms  registrar: committed to disk" in shown
+        assert "40 ms  registrar: failed, is tried again: no route" in shown
+        assert "950 ms  registrar: accepted by the transport" in shown
         assert "under way" not in shown
 
 
@@ -186,7 +186,14 @@ async def test_a_test_alert_shows_its_hops_with_their_times(bed: PaintedBed) -> 
 def ward_of(*beds: PaintedBed) -> LocalFeed:
     first = beds[0]
     pictures = {bed.name: bed.picture for bed in beds}
-    return LocalFeed(pictures, first._act, lambda: first.now_us, first.wall_us, first.recording)
+    return LocalFeed(
+        pictures,
+        first._act,
+        lambda: first.now_us,
+        first.wall_us,
+        first.recording,
+        contacts=CONTACTS,
+    )
 
 
 def three_beds() -> tuple[PaintedBed, ...]:

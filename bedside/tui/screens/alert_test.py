@@ -60,12 +60,16 @@ class AlertTestScreen(Sheet):
                 ms = (hop.wall_us - hops[0].wall_us) / 1000
                 mark = "$warning" if state is DeliveryState.FAILED else ""
                 reason = f": {hop.reason}" if hop.reason else ""
-                what = f"{_HOPS[state]}{reason}, to {self._who(hop.contact)}"
+                what = f"{self._role(hop.contact)}{_HOPS[state]}{reason}"
                 text = f"  {clock(hop.wall_us)}  {ms:6.0f} ms  {what}"
                 lines.append(Content.styled(text, mark))
             if not any(hop.state in _ENDS for hop in hops):
                 lines.append(Content.styled("  under way …", "$secondary"))
         return Content("\n").join(lines)
+
+    def _role(self, contact: int) -> str:
+        names = self._desk.feed.contacts()
+        return f"{names[contact - 1]}: " if 1 <= contact <= len(names) else ""
 
     def _who(self, contact: int) -> str:
         names = self._desk.feed.contacts()

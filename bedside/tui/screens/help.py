@@ -16,9 +16,10 @@ HELP_TEXT = Content.from_markup(
 [b]Not a medical device.[/b] Not for paced patients: pacing looks like a beat.
 
 [b]a[/b] acknowledge the most urgent alarm   [b]p[/b] pause all sounds, or on again
-[b]r[/b] review   [b]c[/b] calibrate   [b]l[/b] limits   [b]t[/b] test alert
-[b]w[/b] ward   [b]n[/b] next bed   [b]b[/b] admit, standby, discharge
-[b]s[/b] speed   [b]g[/b] gain   [b]v[/b] colours   [b]m[/b] more
+[b]r[/b] review   [b]c[/b] calibrate   [b]l[/b] limits   [b]t[/b] test alert   \
+[b]w[/b] ward   [b]n[/b] next bed
+[b]b[/b] admit, standby, discharge   [b]s[/b] speed   [b]g[/b] gain   [b]v[/b] colours   \
+[b]m[/b] more
 [b]?[/b] help   [b]q[/b] quit   [b]esc[/b] close this
 
 [bold $error]***[/]  danger to life: red, flashes fast, stays until acknowledged and gone
@@ -27,10 +28,9 @@ HELP_TEXT = Content.from_markup(
 Acknowledging ends the sound of one alarm; if it returns, it is a new one.
 
 [b]Reconstruction error[/b]: how badly a network that learned normal beats
-rebuilds a beat. Right of the mark, or in the strip's upper row, it is
-abnormal. Not calibrated: the mark is a population's, and no alarm follows.
-
-≈: no ruler was laid on this screen, see screen.width_mm. ┄ gap, × lead off.
+rebuilds a beat. Right of the mark, or in the strip's upper row: abnormal.
+Not calibrated: the mark is a population's, and no alarm follows.
+≈ no ruler was laid on this screen: screen.width_mm. ┄ gap, × lead off.
 [b]--[/b] is unknown. Words over the trace: what you see is not the heart now.
 """
 )

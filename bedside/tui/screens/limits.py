@@ -42,10 +42,10 @@ class LimitsScreen(Sheet):
 
     TITLE = "Limits of this bed"
     BUTTONS: tuple[Button, ...] = (
-        ("Up", "up", "up"),
-        ("Down", "down", "down"),
-        ("Less / off", "left", "less"),
-        ("More / on", "right", "more"),
+        ("Up", "↑", "up"),
+        ("Down", "↓", "down"),
+        ("Less / off", "←", "less"),
+        ("More / on", "→", "more"),
         ("Preset", "p", "preset"),
         ("Apply", "enter", "apply"),
         ("Back", "esc", "leave"),

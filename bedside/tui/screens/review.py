@@ -73,10 +73,10 @@ class ReviewScreen(Screen[None]):
         Binding("escape,r", "leave", "Back"),
     ]
     BUTTONS = (
-        ("Older", "down", "older"),
-        ("Newer", "up", "newer"),
-        ("Earlier", "left", "earlier"),
-        ("Later", "right", "later"),
+        ("Older", "↓", "older"),
+        ("Newer", "↑", "newer"),
+        ("Earlier", "←", "earlier"),
+        ("Later", "→", "later"),
         ("Jump", "j", "jump"),
         ("Cursor", "x", "cursor"),
         ("Export", "e", "export"),

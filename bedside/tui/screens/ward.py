@@ -46,8 +46,8 @@ class WardScreen(Screen[str | None]):
         with VerticalScroll(id="ward"):
             yield self._grid
         buttons = (
-            ("Before", "left", "before"),
-            ("Next", "right", "next"),
+            ("Before", "←", "before"),
+            ("Next", "→", "next"),
             ("Open", "enter", "open"),
             ("Back", "esc", "leave"),
         )
