@@ -81,6 +81,7 @@ async def pictures() -> dict[str, str]:
             await pilot.resize_terminal(60, 20)
             await drawn(pilot)
             found["too-small"] = text(pilot)
+        found["monitor-ascii-80x24"] = await _in_ascii(bed)
         found |= await _inks(bed)
         return found
 
@@ -110,6 +111,13 @@ async def _calibration_proposed(pilot: Pilot[None], bed: PaintedBed, found: dict
     await drawn(pilot)
     found["calibrate-proposed"] = text(pilot)
     await pilot.press("escape")
+
+
+async def _in_ascii(bed: PaintedBed) -> str:
+    settings = ScreenSettings.model_validate({"glyphs": "ascii"})
+    async with BedsideApp(bed.feed, settings=settings).run_test(size=SIZES[0]) as pilot:
+        await drawn(pilot)
+        return text(pilot)
 
 
 async def _inks(bed: PaintedBed) -> dict[str, str]:

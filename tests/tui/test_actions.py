@@ -16,11 +16,9 @@ from bedside.tui.screens.calibrate import CalibrateScreen
 from bedside.tui.screens.limits import LimitsScreen
 from bedside.tui.screens.monitor import COMMANDS, FIRST_BUTTONS, MonitorScreen
 from bedside.tui.screens.review import ReviewScreen
-from bedside.tui.screens.sheet import Sheet
-from bedside.tui.screens.ward import WardScreen
 from tests.tui.painted_bed import PaintedBed
 from tests.tui.past import write_past
-from tests.tui.seen import text
+from tests.tui.seen import drawn, text
 from tests.tui.test_sheets import ward_of
 
 KEYS = {"?": "question_mark", "esc": "escape", "↑": "up", "↓": "down", "←": "left", "→": "right"}
@@ -37,12 +35,7 @@ def messages_stay(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def settled(pilot: Pilot[None]) -> None:
     await pilot.app.workers.wait_for_complete()
-    screen = pilot.app.screen
-    if isinstance(screen, Sheet):
-        screen.look()
-    elif isinstance(screen, MonitorScreen | WardScreen):
-        screen.draw_numbers()
-    await pilot.pause()
+    await drawn(pilot)
 
 
 def seen(pilot: Pilot[None], bed: PaintedBed) -> tuple[object, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -194,6 +195,46 @@ async def test_an_empty_store_is_said_to_be_empty(tmp_path: Path) -> None:
         assert "nothing is recorded yet" in text(pilot)
         await pilot.press("e")
         await until(pilot, lambda: "nothing was written" in text(pilot))
+
+
+async def test_of_many_events_the_last_are_shown_and_older_ones_come_when_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_past(tmp_path, BED, alarms=7)
+    monkeypatch.setattr("bedside.tui.screens.review.MOST_EVENTS", 3)
+    monkeypatch.setattr("bedside.review.MOST_EVENTS", 3)
+    async with reviewing(tmp_path, (80, 24)) as pilot:
+        assert "3 events of more" in rows(pilot)[0]
+        screen = pilot.app.screen
+        assert isinstance(screen, ReviewScreen)
+        seen = [screen.chosen]
+        for _ in range(6):
+            await pilot.press("down")
+            await pilot.app.workers.wait_for_complete()
+            seen.append(screen.chosen)
+        moments = [one.active_wall_us for one in seen if one]
+        assert len(set(moments)) == 7
+        assert moments == sorted(moments, reverse=True)
+        await pilot.press("down")
+        await pilot.app.workers.wait_for_complete()
+        assert screen.chosen == seen[-1]
+
+
+async def test_a_log_that_another_program_holds_is_said_in_words_and_the_course_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_past(tmp_path, BED)
+    monkeypatch.setattr("bedside.alarms.log.BUSY_S", 0.05)
+    holder = sqlite3.connect(tmp_path / "alarms.sqlite", isolation_level=None)
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+    async with reviewing(tmp_path, (100, 30)) as pilot:
+        await until(pilot, lambda: "SYNTHETIC" in text(pilot) or "A to B" in text(pilot))
+        shown = " ".join(row[:36].strip() for row in rows(pilot))
+        assert "locked" in shown
+        assert "stop the other program" in shown
+        assert "heart rate /min" in text(pilot)
+    holder.close()
 
 
 async def test_a_damaged_log_is_said_in_words(tmp_path: Path) -> None:

@@ -203,12 +203,12 @@ class ReviewScreen(Screen[None]):
 
     async def _turn_page(self, to_us: int) -> None:
         """To the events before a moment, if there are any."""
-        before = self._events
+        before = self._events, self._events_to_us
         await self._read_events(to_us)
         if self._events:
             self._at_event = 0
         else:
-            self._events = before
+            self._events, self._events_to_us = before
         self._look_at_event()
 
     def _look_at_event(self) -> None:
