@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bedside import station_topics
 from bedside.broker.mosquitto import Site
+from bedside.broker_address import Address
 from bedside.delivery.log_transport import LogTransport
-from bedside.node.address import Address
 from bedside.node.link import Link
 from bedside.remote_feed import RemoteFeed
 from bedside.settings import BrokerSettings, RecordingSettings, Settings, StationSettings
