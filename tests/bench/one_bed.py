@@ -13,6 +13,7 @@ sends a real record in turns:
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -92,7 +93,7 @@ def cost(seconds: float) -> None:
         node(broker, 1.0),
         running("-m", "bedside", "run", "--headless", "--config", str(config)) as station,
     ):
-        threading.Thread(target=lambda: [None for _ in station.stdout or ()], daemon=True).start()
+        threading.Thread(target=_swallow, args=(station,), daemon=True).start()
         time.sleep(SETTLE_S)
         before_s, began_s = cpu_s(station.pid), time.monotonic()
         time.sleep(seconds)
@@ -101,6 +102,13 @@ def cost(seconds: float) -> None:
             f"one bed, {seconds:.0f} s: {share:.2f} % of a core, "
             f"{resident_mb(station.pid):.0f} MB resident, load {os.getloadavg()[0]:.1f}"
         )
+
+
+def _swallow(station: subprocess.Popen[str]) -> None:
+    assert station.stdout is not None
+    with contextlib.suppress(ValueError):  # closed with the process
+        for _ in station.stdout:
+            pass
 
 
 def growth(hours: float, speed: float) -> None:
