@@ -19,11 +19,14 @@ BLOCK_BYTES = 4096
 class LoopDisk:
     """An ext4 file system at `folder`; skips the test where there is no right or device for it."""
 
-    def __init__(self, place: Path, megabytes: int = 0, image: Path | None = None) -> None:
-        """An empty disk of so many megabytes, or the one in `image`."""
+    def __init__(
+        self, place: Path, megabytes: int = 0, image: Path | None = None, options: str = ""
+    ) -> None:
+        """An empty disk of so many megabytes, or the one in `image`; `options` of its mount."""
         self.folder = place / "mounted"
         self.image = image or place / "disk.img"
         self._megabytes = megabytes
+        self._options = ",".join(filter(None, ("loop", options)))
         if os.getuid() != 0 or shutil.which("mkfs.ext4") is None or not Path("/dev/loop0").exists():
             pytest.skip("needs root and a loop device")
         place.mkdir(exist_ok=True)
@@ -36,7 +39,7 @@ class LoopDisk:
             lazy = "lazy_itable_init=0,lazy_journal_init=0"
             _run("mkfs.ext4", "-q", "-b", str(BLOCK_BYTES), "-E", lazy, str(self.image))
         try:
-            _run("mount", "-o", "loop", str(self.image), str(self.folder))
+            _run("mount", "-o", self._options, str(self.image), str(self.folder))
         except subprocess.CalledProcessError as error:
             pytest.skip(f"cannot mount: {error.stderr}")
         device = _run("findmnt", "-no", "SOURCE", str(self.folder)).strip()

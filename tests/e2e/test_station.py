@@ -85,34 +85,6 @@ def station(mosquitto: Mosquitto, tmp_path: Path, heard: Listener) -> Iterator[S
     running.stop()
 
 
-def recorded(folder: Path) -> np.ndarray:
-    files = sorted((folder / "data" / "recordings" / BED).glob("*.dat"))
-    return np.concatenate([np.fromfile(path, dtype="<i2") for path in files])
-
-
-def test_a_broker_that_is_killed_and_comes_back_costs_no_sample(
-    mosquitto: Mosquitto, tmp_path: Path, heard: Listener
-) -> None:
-    running = Station(settings(mosquitto, tmp_path), LogTransport(), speed=SPEED, on_event=heard)
-    running.admit(BED)
-    running.start()
-    source = RecordSource(BUNDLED, seconds=90)
-    sent = np.concatenate([piece.samples for piece in source.pieces()])
-    with VirtualNode(source, BED, "127.0.0.1", mosquitto.port, speed=SPEED) as node:
-        for kill in (1, 2):
-            while running.ward.counts.batches < 100 * kill:
-                assert not node.wait_until_sent(0.05)
-            mosquitto.kill()
-            heard.alarm("broker-away", AlarmState.ACTIVE)
-            mosquitto.start()
-            heard.alarm("broker-away", AlarmState.ENDED)
-            heard.events.clear()
-        assert node.wait_until_sent(60)
-        assert node.dropped_batches == 0
-    running.stop()
-    assert np.array_equal(recorded(tmp_path), sent)
-
-
 def test_the_recording_opens_in_wfdb_while_the_station_runs(
     station: Station, mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
@@ -276,7 +248,7 @@ def test_garbage_from_a_node_is_counted_and_does_no_harm(
     assert sum(station.ward.counts.refused.values()) == 6
     assert station.ward.counts.batches == 10
     assert station.summary()["failures"] == dict.fromkeys(
-        ("analysis", "scoring", "disk", "delivery", "alarm log", "watch"), 0
+        ("analysis", "scoring", "disk", "delivery", "alarm log", "watch", "look back"), 0
     )
 
 

@@ -1,29 +1,19 @@
-"""The disk's faults: a power cut, a full disk, damaged files. What was acknowledged is there."""
+"""Power cuts in the middle of a recording: what was acknowledged is there."""
 
 from __future__ import annotations
 
 import contextlib
 import random
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bedside.delivery.log_transport import LogTransport
-from bedside.events import AlarmChanged, AlarmState, Event
 from bedside.recording import staging
 from bedside.recording.archive import Archive
 from bedside.recording.recorder import Recorder
-from bedside.settings import BrokerSettings, RecordingSettings, Settings, StationSettings
-from bedside.simulator.patient import SyntheticPatient
-from bedside.simulator.source import PatientSource, parse_episodes
-from bedside.simulator.virtual_node import VirtualNode
-from bedside.station import Station
 from tests.loop_disk import LoopDisk
-from tests.mosquitto import Mosquitto
 from tests.recording.batches import BOOT, a_signal
 
 SPEED = 10.0
@@ -67,58 +57,3 @@ def test_after_a_power_cut_all_that_was_acknowledged_is_there_and_opens_in_wfdb(
             samples = np.arange(350_000, 100 * (acknowledged + 1)) % 1000
             assert (np.concatenate(got) if got else np.empty(0)) == pytest.approx(samples * 0.012)
     recorder.close()
-
-
-def test_a_full_disk_alarms_costs_no_sample_and_recording_resumes_by_itself(
-    disk: LoopDisk, mosquitto: Mosquitto
-) -> None:
-    news = threading.Condition()
-    seen: set[tuple[str, AlarmState]] = set()
-
-    def heard(bed: str, event: Event, wall_us: int) -> None:
-        if isinstance(event, AlarmChanged):
-            with news:
-                seen.add((event.instance.code, event.instance.state))
-                news.notify_all()
-
-    def wait_for(code: str, state: AlarmState) -> None:
-        with news:
-            assert news.wait_for(lambda: (code, state) in seen, 30), f"no {code} became {state}"
-
-    settings = Settings(
-        broker=BrokerSettings(port=mosquitto.port),
-        station=StationSettings(data_dir=disk.folder / "data"),
-        recording=RecordingSettings(sync_every_s=1.0, low_space_mb=20),
-    )
-    station = Station(settings, LogTransport(), speed=SPEED, on_event=heard)
-    station.admit(BED)
-    station.start()
-    episodes = parse_episodes("sinus/40,asystole/20,sinus")
-    source = PatientSource(SyntheticPatient(), episodes)
-    archive = Archive(disk.folder / "data")
-    try:
-        with VirtualNode(source, BED, "127.0.0.1", mosquitto.port, speed=SPEED) as node:
-            ballast = disk.folder / "ballast"
-            with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-                while True:
-                    file.write(bytes(65_536))
-            wait_for("storage-failing", AlarmState.ACTIVE)
-            wait_for("asystole", AlarmState.ACTIVE)
-            ballast.unlink()
-            wait_for("storage-failing", AlarmState.ENDED)
-            give_up_s = time.monotonic() + 30
-            while not whole(archive, 60.0):
-                assert time.monotonic() < give_up_s, "the hole was never closed"
-            assert node.dropped_batches == 0
-    finally:
-        station.stop()
-    assert station.summary()["alerts"] >= 1
-
-
-def whole(archive: Archive, seconds: float) -> bool:
-    """Whether the recording holds its first seconds without a hole."""
-    for stretch in archive.read(BED, 0, 2**60):
-        samples = round(seconds * stretch.span.rate_hz)
-        if stretch.first_sample == 0 and len(stretch.samples_mv) >= samples:
-            return not bool(np.isnan(stretch.samples_mv[:samples]).any())
-    return False

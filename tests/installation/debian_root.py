@@ -157,9 +157,11 @@ def _wheel(root: Path) -> Path:
 
 @contextlib.contextmanager
 def _mounted(root: Path) -> Iterator[None]:
-    """With /proc, /sys and /dev, and with this machine's names, certificates and wheels."""
-    shared = [("/proc", "proc"), ("/sys", "sys"), ("/dev", "dev")]
-    shared.append(("/etc/ssl/certs", "etc/ssl/certs"))
+    """With /proc and /dev, and with this machine's names, certificates and wheels.
+
+    Without /sys: what stands there of foreign processors crashes onnxruntime.
+    """
+    shared = [("/proc", "proc"), ("/dev", "dev"), ("/etc/ssl/certs", "etc/ssl/certs")]
     wheels = os.environ.get("PIP_FIND_LINKS", "")
     if wheels.startswith("/"):
         shared.append((wheels, wheels.lstrip("/")))
