@@ -58,14 +58,14 @@ class ScoredRecord:
 def beat_windows(beats: RecordBeats) -> list[BeatWindow]:
     """The beats as the monitor hands them to the autoencoder, with its own classes."""
     classifier = BeatClassifier()
-    before_s: float | None = None
+    gaps_s: list[float | None] = [None, *np.diff(beats.time_s).tolist(), None]
     given = []
     for number, at_s in enumerate(beats.time_s):
         window_mv = beats.windows_mv[number]
-        rr_s = None if before_s is None else float(at_s - before_s)
         position = round(at_s * WINDOW_RATE_HZ)
-        called = classifier.classify(position, window_mv.astype(np.float64), rr_s)
-        before_s = at_s
+        called = classifier.classify(
+            window_mv.astype(np.float64), gaps_s[number], gaps_s[number + 1]
+        )
         given.append(
             BeatWindow(
                 sample=position,

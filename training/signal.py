@@ -8,9 +8,11 @@ that lasts at least as long as the condition's limit.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +98,12 @@ def run(path: Path) -> Run:
             ]
             made.alarms.append((one.at_us / 1e6, min(ends_s, default=made.seconds), one.code))
     return made
+
+
+def runs(paths: Sequence[Path]) -> Iterator[Run]:
+    """`run` of each record, in their order, by a process a core."""
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as workers:
+        yield from workers.map(run, paths)
 
 
 @lru_cache(maxsize=1)
@@ -201,8 +209,8 @@ def lethal(folder: Path) -> dict[str, Any]:
     limits = {"vf": (4.0, 8.0), "vt": (2.4, 8.0), "asystole": (4.0, 5.0)}
     delays: dict[str, list[float | None]] = {code: [] for code in limits}
     false, hours, per_record = 0, 0.0, {}
-    for path in [folder / "vfdb" / n for n in VFDB] + [folder / "cudb" / n for n in CUDB]:
-        made = run(path)
+    paths = [folder / "vfdb" / n for n in VFDB] + [folder / "cudb" / n for n in CUDB]
+    for path, made in zip(paths, runs(paths), strict=True):
         truth = joined(episodes(path, made.seconds, made.rate_hz))
         missed = []
         for start, end, code in truth:

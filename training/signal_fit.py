@@ -1,41 +1,30 @@
 """Fits the weights of the signal chain: `python -m training.signal_fit qrs | beats | fibrillation`.
 
-The R-peak network is trained by `training.qrs_fit`. The other parts weigh a handful of numbers with
-one small layer. The classifier sees what its own decisions led to, so it is run with the weights of
-the last round and fitted again to all that it met (DAgger: Ross 2011). Tests and measurements see
-none of the records used here.
+The R-peak network is trained by `training.qrs_fit` and the beat classifier's trees are boosted in
+`beat_fit`; the rule for fibrillation weighs a handful of numbers with one small layer. Tests and
+measurements see none of the records used here.
 """
 
 from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bedside.ecg import beat_weights, beats, fibrillation, rpeaks
-from bedside.ecg.filters import BandPass
-from bedside.events import (
-    WINDOW_BEFORE_SAMPLES,
-    WINDOW_RATE_HZ,
-    WINDOW_SAMPLES,
-    BeatClass,
-    Float64Array,
-)
+from bedside.ecg import fibrillation
+from bedside.events import Float64Array
+from training.beat_fit import fit_beats
 from training.datasets import NSRDB_TRAIN, TRAIN, data_folder
 from training.qrs_fit import fit_qrs
 from training.signal_data import (
     CUDB,
-    RATE,
     VFDB,
-    Lesson,
     Noise,
     at_250_hz,
-    lesson,
     lethal_truth,
 )
 
@@ -45,9 +34,7 @@ Layers = list[NDArray[np.float64]]
 Examples = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
 """Evidence (m, n), class (m,) and weight (m,) of each."""
 
-ECG = Path(beats.__file__).parent
-ROUNDS = 3
-KEPT_ROUNDS = 2
+ECG = Path(fibrillation.__file__).parent
 
 
 def scores(layers: Layers, evidence: Float64Array) -> Float64Array:
@@ -112,62 +99,6 @@ def write(path: Path, names: tuple[str, ...], layers: Layers, what: str) -> None
     path.write_text("\n".join(lines), encoding="utf-8")
 
 
-class _Judging(beats.BeatClassifier):
-    """The classifier, remembering the evidence of each beat."""
-
-    def __init__(self, layers: Layers) -> None:
-        self.met: list[Float64Array] = []
-        self._layers = layers
-        super().__init__()
-
-    def _judge(self, evidence: Float64Array) -> BeatClass:
-        self.met.append(evidence)
-        return beats._CLASSES[int(np.argmax(scores(self._layers, evidence)))]
-
-
-def _beat_examples(given: Lesson, layers: Layers, polarity: int) -> Examples:
-    filtered = polarity * BandPass().process(given.signal_mv)
-    found = np.array([peak.position for peak in rpeaks.RPeakDetector().process(given.signal_mv)])
-    after = np.clip(np.searchsorted(given.peaks, found), 1, len(given.peaks) - 1)
-    before = np.abs(given.peaks[after - 1] - found) < np.abs(given.peaks[after] - found)
-    nearest = np.where(before, after - 1, after)
-    near = np.abs(given.peaks[nearest] - found) <= 0.15 * RATE
-    classifier, taught, evidence, last = _Judging(layers), [], [], None
-    for position, number, is_near in zip(found, nearest, near, strict=True):
-        rr_s = None if last is None else float(position - last) / WINDOW_RATE_HZ
-        last = position
-        first = position + BandPass.delay_samples - WINDOW_BEFORE_SAMPLES
-        window_mv = filtered[max(0, first) : first + WINDOW_SAMPLES]
-        if len(window_mv) < WINDOW_SAMPLES:
-            continue
-        met = len(classifier.met)
-        classifier.classify(int(position), window_mv, rr_s)
-        if is_near and len(classifier.met) > met and given.classes[number] in "NSV":
-            taught.append("NSV".index(given.classes[number]))
-            evidence.append(classifier.met[-1])
-    classes = np.array(taught)
-    return np.array(evidence), classes, np.array([1.0, 1.5, 1.0])[classes]
-
-
-def fit_beats() -> None:
-    """The beat classifier's weights."""
-    layers = [
-        beat_weights.HIDDEN,
-        beat_weights.HIDDEN_BIAS,
-        beat_weights.CLASS_WEIGHTS,
-        beat_weights.CLASS_BIAS,
-    ]
-    given = [lesson(data_folder() / "mitdb" / name) for name in TRAIN]
-
-    def met(round_number: int, layers: Layers) -> Examples:
-        polarities = (1,) if round_number == 0 else (1, -1)
-        return _joined([_beat_examples(one, layers, p) for one in given for p in polarities])
-
-    layers = _rounds(met, layers, 1e-4, 250)
-    names = ("HIDDEN", "HIDDEN_BIAS", "CLASS_WEIGHTS", "CLASS_BIAS")
-    write(ECG / "beat_weights.py", names, layers, "The weights of the beat classifier's evidence")
-
-
 class _Describing(fibrillation.FibrillationRule):
     """The rule, remembering its descriptors."""
 
@@ -222,21 +153,6 @@ def fit_fibrillation() -> None:
 def _joined(parts: list[Examples]) -> Examples:
     evidence, classes, weight = zip(*parts, strict=True)
     return np.concatenate(evidence), np.concatenate(classes), np.concatenate(weight)
-
-
-def _rounds(
-    met: Callable[[int, Layers], Examples], layers: Layers, decay: float, steps: int
-) -> Layers:
-    held: list[Examples] = []
-    for number in range(ROUNDS):
-        held = [*held, met(number, layers)][-KEPT_ROUNDS:]
-        examples = _joined(held)
-        layers = fit(examples, layers, decay, steps)
-        evidence, classes, _ = examples
-        output = np.tanh(evidence @ layers[0].T + layers[1]) @ layers[2].T + layers[3]
-        guess = output.argmax(axis=1) if output.shape[1] > 1 else (output[:, 0] > 0).astype(int)
-        print(f"round {number}: {int((guess != classes).sum())} of {len(classes)} wrong")
-    return layers
 
 
 PARTS = {"qrs": fit_qrs, "beats": fit_beats, "fibrillation": fit_fibrillation}

@@ -35,7 +35,7 @@ from training.signal import (
     lethal,
     qrs_count,
     reference,
-    run,
+    runs,
 )
 
 REPORT = Path(__file__).parents[1] / "model" / "signal_report.json"
@@ -61,10 +61,10 @@ def measure(with_peers: bool) -> dict[str, Any]:
     report: dict[str, Any] = {"command": "python -m training evaluate signal"}
     report |= _mitdb(mitdb)
     report["qrs_nstdb"] = {snr_db: _total(paths).report() for snr_db, paths in stress.items()}
-    healthy = {name: run(folder / "nsrdb" / name) for name in NSRDB_MEASURE}
+    healthy = runs([folder / "nsrdb" / name for name in NSRDB_MEASURE])
     report["false_lethal_nsrdb"] = {
         name: [(at_s, code) for at_s, _, code in made.alarms]
-        for name, made in healthy.items()
+        for name, made in zip(NSRDB_MEASURE, healthy, strict=True)
         if made.alarms
     }
     report["lethal"] = lethal(folder)
@@ -80,9 +80,8 @@ def _mitdb(paths: list[Path]) -> dict[str, Any]:
     """QRS complexes, ectopic beats, heart rate and false lethal alarms."""
     gross, with_flutter, on_ds2 = Count(), Count(), Count()
     ectopic = {"V": Count(), "S": Count()}
-    records, false, errors_bpm = {}, {}, []
-    for path in paths:
-        made = run(path)
+    records, ectopic_records, false, errors_bpm = {}, {}, {}, []
+    for path, made in zip(paths, runs(paths), strict=True):
         count = qrs_count(made, path)
         gross.add(count)
         with_flutter.add(qrs_count(made, path, exclude_flutter=False))
@@ -93,8 +92,10 @@ def _mitdb(paths: list[Path]) -> dict[str, Any]:
             false[path.name] = wrong
         if path.name in DS2:
             on_ds2.add(count)
-            for code, part in ectopic_counts(made, path).items():
+            parts = ectopic_counts(made, path)
+            for code, part in parts.items():
                 ectopic[code].add(part)
+            ectopic_records[path.name] = {code: part.report() for code, part in parts.items()}
         print(path.name, records[path.name], wrong, flush=True)
     off_bpm = np.concatenate(errors_bpm)
     return {
@@ -106,6 +107,7 @@ def _mitdb(paths: list[Path]) -> dict[str, Any]:
         },
         "veb_ds2": ectopic["V"].report(),
         "sveb_ds2": ectopic["S"].report(),
+        "ectopic_ds2_records": ectopic_records,
         "heart_rate": {
             "mean_absolute_error_bpm": round(float(np.mean(np.abs(off_bpm))), 3),
             "within_2_bpm_percent": round(100.0 * float(np.mean(np.abs(off_bpm) <= 2.0)), 2),
@@ -117,8 +119,8 @@ def _mitdb(paths: list[Path]) -> dict[str, Any]:
 
 def _total(paths: list[Path]) -> Count:
     total = Count()
-    for path in paths:
-        total.add(qrs_count(run(path), path))
+    for path, made in zip(paths, runs(paths), strict=True):
+        total.add(qrs_count(made, path))
     return total
 
 

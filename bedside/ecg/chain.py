@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bedside.ecg.beats import BeatClassifier
+from bedside.ecg.beats import LONGEST_NEXT_S, BeatClassifier
 from bedside.ecg.filters import BandPass
 from bedside.ecg.mains import MainsNotch
 from bedside.ecg.quality import QualitySecond, SignalQuality
 from bedside.ecg.resampling import Resampler
 from bedside.ecg.rhythm import Finding, Rhythm
-from bedside.ecg.rpeaks import RPeakDetector
+from bedside.ecg.rpeaks import DECISION_DELAY_SAMPLES, RPeakDetector
 from bedside.ecg.timing import RRHistory
 from bedside.events import (
     WINDOW_BEFORE_SAMPLES,
@@ -32,7 +32,12 @@ USABLE_QUALITY = 0.5
 """From this signal quality on, a beat may be judged by its shape."""
 
 _WINDOW_AFTER = WINDOW_SAMPLES - WINDOW_BEFORE_SAMPLES + BandPass.delay_samples
+_LONGEST_NEXT = round(LONGEST_NEXT_S * WINDOW_RATE_HZ)
+_LONGEST_WAIT = _LONGEST_NEXT + DECISION_DELAY_SAMPLES
+"""A beat waits for the one after it, as long as this."""
+
 _KEPT = 4 * WINDOW_SAMPLES
+_KEPT_SECONDS = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +100,7 @@ class SignalChain:
         self._classifier.reset()
         self.rhythm.reset(position)
         self.quality = None
+        self._seconds: list[QualitySecond] = []
         self.position = position
         self._start = position
         self._first_sample = first_sample
@@ -118,23 +124,30 @@ class SignalChain:
         output = ChainOutput(self.position, filtered)
         self.position += len(samples_mv)
         self._recent = np.concatenate((self._recent, filtered))[-_KEPT - len(filtered) :]
-        for second in self._quality.process(samples_mv):
-            self.quality = second
+        self._seconds = self._seconds[-_KEPT_SECONDS:] + self._quality.process(samples_mv)
+        self.quality = self._seconds[-1] if self._seconds else None
         self.rhythm.signal(samples_mv)
         for peak in self._detector.process(samples_mv):
             self.rhythm.peak(self._start + peak.position)
             self._waiting.append(self._start + peak.position)
             output.peaks.append(self._start + peak.position)
-        while self._waiting and self._waiting[0] + _WINDOW_AFTER <= self.position:
+        while self._waiting and self._is_due():
             output.beats.append(self._beat(self._waiting.pop(0)))
         output.findings = self.rhythm.advance(self.position)
         return output
 
     def flush(self) -> list[ChainBeat]:
-        """The beats whose windows the stretch's end cut off; they are not usable."""
-        beats = [self._beat(position) for position in self._waiting]
-        self._waiting = []
+        """The beats that still waited; not usable where the stretch's end cut off the window."""
+        beats = []
+        while self._waiting:
+            beats.append(self._beat(self._waiting.pop(0)))
         return beats
+
+    def _is_due(self) -> bool:
+        """Whether the first beat that waits has all of its window and its next beat."""
+        waited = self.position - self._waiting[0]
+        followed = len(self._waiting) > 1 or waited >= _LONGEST_WAIT
+        return followed and waited >= _WINDOW_AFTER
 
     def _beat(self, position: int) -> ChainBeat:
         window, whole = self._window(position)
@@ -143,11 +156,15 @@ class SignalChain:
             rr_s = (position - self._last_peak) / self.rate_hz
         self._last_peak = position
         timing = BeatTiming() if rr_s is None else self._intervals.add(rr_s)
-        quality = 1.0 if self.quality is None else self.quality.index
-        beat_class = (
-            self._classifier.classify(position, window, rr_s) if whole else BeatClass.UNKNOWN
-        )
-        self.rhythm.beat(position, beat_class)
+        quality = self._quality_at(position + _WINDOW_AFTER)
+        next_rr_s = None
+        if self._waiting and self._waiting[0] - position <= _LONGEST_NEXT:
+            next_rr_s = (self._waiting[0] - position) / self.rate_hz
+        beat_class = BeatClass.UNKNOWN
+        if whole:
+            beat_class = self._classifier.classify(window, rr_s, next_rr_s)
+        usable = whole and quality >= USABLE_QUALITY
+        self.rhythm.beat(position, beat_class if usable else BeatClass.UNKNOWN)
         return ChainBeat(
             position,
             self.source_sample(position),
@@ -156,9 +173,17 @@ class SignalChain:
             quality,
             window.astype(np.float32),
             timing,
-            whole and quality >= USABLE_QUALITY,
+            usable,
             self.rhythm.heart_rate_bpm,
         )
+
+    def _quality_at(self, position: int) -> float:
+        """The index of the last whole second before a position."""
+        if not self._seconds:
+            return 1.0
+        behind = position - self._start - self._seconds[0].position
+        number = behind // round(WINDOW_RATE_HZ) - 1
+        return 1.0 if number < 0 else self._seconds[min(number, len(self._seconds) - 1)].index
 
     def _window(self, position: int) -> tuple[Float64Array, bool]:
         """The window of a beat and whether all of it was heard; else its edges are repeated."""

@@ -23,12 +23,12 @@ def classes(
     """The class of each beat of a signal whose R peaks are given."""
     classifier = classifier or BeatClassifier()
     filtered = BandPass().process(x)
-    found, last = [], None
-    for peak in peaks:
+    gaps_s = [None, *(np.diff(peaks) / RATE).tolist(), None]
+    found = []
+    for number, peak in enumerate(peaks):
         first = peak + BandPass.delay_samples - 80
-        rr_s = None if last is None else (peak - last) / RATE
-        found.append(classifier.classify(peak, filtered[first : first + 192], rr_s))
-        last = peak
+        window_mv = filtered[first : first + 192]
+        found.append(classifier.classify(window_mv, gaps_s[number], gaps_s[number + 1]))
     return found
 
 
@@ -69,8 +69,8 @@ def test_a_run_of_wide_beats_is_ventricular_to_its_last() -> None:
 
 def test_a_beat_lost_in_a_flat_line_is_unknown_and_teaches_nothing() -> None:
     classifier = BeatClassifier()
-    assert classifier.classify(500, np.zeros(192), 0.8) is Q
-    assert classifier.classify(500, np.full(192, np.nan), 0.8) is Q
+    assert classifier.classify(np.zeros(192), 0.8, 0.8) is Q
+    assert classifier.classify(np.full(192, np.nan), 0.8, 0.8) is Q
     peaks = with_early(70, {})
     assert set(classes(heart(peaks, 60), peaks, classifier)) == {N}
 
