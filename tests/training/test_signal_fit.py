@@ -7,7 +7,7 @@ pytest.importorskip("torch")
 pytest.importorskip("wfdb")
 
 from training import signal_fit
-from training.signal import Count, _joined
+from training.signal import Count, joined
 from training.signal_data import synthetic
 
 
@@ -51,5 +51,5 @@ def test_counts_are_reported_in_per_cent() -> None:
 
 
 def test_episodes_of_a_kind_that_touch_are_one() -> None:
-    joined = _joined([(10.0, 12.0, "vt"), (12.5, 15.0, "vt"), (12.5, 14.0, "vf")])
-    assert joined == [(10.0, 15.0, "vt"), (12.5, 14.0, "vf")]
+    together = joined([(10.0, 12.0, "vt"), (12.5, 15.0, "vt"), (12.5, 14.0, "vf")])
+    assert together == [(10.0, 15.0, "vt"), (12.5, 14.0, "vf")]
