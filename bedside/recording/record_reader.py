@@ -167,7 +167,7 @@ def _parse_signal(line: str) -> _Signal:
             f"{fields[0]} is stored in WFDB format {fields[1]}, and only 16 and 212 with one "
             "sample per frame and no skew can be read: convert it with wfdb's xform."
         )
-    if Path(fields[0]).name != fields[0]:
+    if Path(fields[0]).name != fields[0] or "\0" in fields[0]:
         raise ValueError(f"a signal file outside its folder, {fields[0]!r}")
     gain = _GAIN.fullmatch(fields[2] if len(fields) > 2 else "0")
     if gain is None:

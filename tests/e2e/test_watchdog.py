@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import pytest
 
 from bedside.alarms.log import AlarmLog
 from bedside.anomaly.autoencoder import Autoencoder
+from bedside.anomaly.normal import Normal
 from bedside.delivery.log_transport import LogTransport
 from bedside.errors import ModelError
 from bedside.events import AlarmChanged, AlarmState, Beat, BeatScored, BeatWindow, Event, Score
@@ -145,9 +146,12 @@ class Slow(Autoencoder):
         self.takes_s = takes_s
         self.let_go = threading.Event()
 
-    def score(self, beats: tuple[BeatWindow, ...], baseline: object = None) -> list[Score]:
-        self.let_go.wait(self.takes_s)
-        return [Score(beat.sample, 0.1, beat.window_mv) for beat in beats]
+    def score_all(
+        self, asked: Sequence[tuple[Sequence[BeatWindow], Normal | None]]
+    ) -> list[list[Score]]:
+        for _ in asked:
+            self.let_go.wait(self.takes_s)
+        return [[Score(beat.sample, 0.1, beat.window_mv) for beat in beats] for beats, _ in asked]
 
 
 @pytest.mark.parametrize("takes_s", [None, 0.4], ids=["never", "late"])
