@@ -92,7 +92,8 @@ def pause_of_three_seconds(
 
 CASES = (
     Case("asystole", "asystole", 5.0, onset=last_beat),
-    Case("vf", "vf", 8.0),
+    # Fibrillation whose swings pass for ventricular beats is a lethal alarm, too.
+    Case("vf", "vf", 8.0, instead=("vt",)),
     Case("vt", "vt:180", 8.0),
     Case("extreme-tachy", "sinus:170", 10.0),
     Case("extreme-brady", "sinus:35", 10.0, instead=("pause", "asystole")),

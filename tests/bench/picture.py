@@ -1,8 +1,9 @@
 """A picture of the screen, drawn from the program itself: `python tests/bench/picture.py OUT.svg`.
 
 Runs the demo (broker, node, station, screen; 80 s at most), waits until an alarm of `--wait-for` is
-the most urgent one, and draws every cell of the terminal as SVG: braille as dots, blocks and lines
-as shapes, so that no font is needed for them.
+the most urgent one, presses the keys of `--press`, two seconds after each, and draws every cell of
+the terminal as SVG: braille as dots, blocks and lines as shapes, so that no font is needed for
+them.
 """
 
 from __future__ import annotations
@@ -115,8 +116,8 @@ def _rect(x: float, y: float, width: float, height: float, ink: str, opacity: fl
     return f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" fill="{ink}"{faded}/>'
 
 
-async def draw(size: tuple[int, int], wait_for: str) -> str:
-    """Run the demo and its screen until the alarm stands in the banner; the picture of it."""
+async def draw(size: tuple[int, int], wait_for: str, keys: list[str]) -> str:
+    """Run the demo and its screen until the alarm stands in the banner, press the keys; draw."""
     with Demo() as demo:
         feed = demo.station.feed("picture")
         app = BedsideApp(feed)
@@ -132,7 +133,10 @@ async def draw(size: tuple[int, int], wait_for: str) -> str:
                     since = time.monotonic()
                 if time.monotonic() > end:
                     sys.exit(f"no {wait_for} stood in the banner within {GIVE_UP_S:g} s")
-            while app.screen.query_one("#banner").has_class("-dark"):
+            for key in keys:
+                await pilot.press(key)
+                await pilot.pause(SETTLE_S)
+            while not keys and app.screen.query_one("#banner").has_class("-dark"):
                 await pilot.pause(0.05)
             return svg(app.screen._compositor.render_strips())
 
@@ -144,9 +148,11 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--size", default="110x32")
     parser.add_argument("--wait-for", default="abnormal-beats")
+    parser.add_argument("--press", nargs="*", default=[], help="keys that open another screen")
     options = parser.parse_args()
     columns, rows = (int(number) for number in options.size.split("x"))
-    options.out.write_text(asyncio.run(draw((columns, rows), options.wait_for)), encoding="utf-8")
+    picture = asyncio.run(draw((columns, rows), options.wait_for, options.press))
+    options.out.write_text(picture, encoding="utf-8")
 
 
 if __name__ == "__main__":
