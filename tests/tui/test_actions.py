@@ -56,6 +56,8 @@ async def do(pilot: Pilot[None], doing: Doing, by: str) -> None:
             await pilot.click(each)
             await pilot.pause()
     await settled(pilot)
+    while "exporting" in text(pilot):
+        await pilot.pause(0.01)
 
 
 async def course(bed: PaintedBed, doings: Sequence[Doing], by: str) -> list[tuple[object, ...]]:
