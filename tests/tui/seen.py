@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from bedside.settings import ScreenSettings
 from bedside.tui.app import BedsideApp
 from bedside.tui.screens.monitor import MonitorScreen
+from bedside.tui.screens.review import ReviewScreen
 from bedside.tui.screens.sheet import Sheet
 from bedside.tui.screens.ward import WardScreen
 from tests.tui.painted_bed import PaintedBed
@@ -32,6 +33,8 @@ async def drawn(pilot: Pilot[None]) -> None:
     for screen in pilot.app.screen_stack:
         if isinstance(screen, Sheet):
             screen.look()
+        if isinstance(screen, ReviewScreen):
+            screen.draw_live()
         if isinstance(screen, MonitorScreen | WardScreen):
             screen.draw_frame()
             screen.draw_numbers()

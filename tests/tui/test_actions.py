@@ -44,9 +44,6 @@ def seen(pilot: Pilot[None], bed: PaintedBed) -> tuple[object, ...]:
     chosen = screen.chosen if isinstance(screen, LimitsScreen | ReviewScreen) else ""
     # A test alert has another id each time.
     lines = [line for line in text(pilot).splitlines() if " test " not in line]
-    # An export is under way or already done, as the disk will have it.
-    told = ("exporting", "written:")
-    lines = ["export" if line.strip().startswith(told) else line for line in lines]
     return type(screen).__name__, pilot.app.theme, tuple(map(str, bed.asked)), chosen, lines
 
 
@@ -59,11 +56,6 @@ async def do(pilot: Pilot[None], doing: Doing, by: str) -> None:
             await pilot.click(each)
             await pilot.pause()
     await settled(pilot)
-    if button == "#do-export":
-        for _ in range(200):
-            if "exporting" in text(pilot) or "written:" in text(pilot):
-                break
-            await pilot.pause(0.01)
 
 
 async def course(bed: PaintedBed, doings: Sequence[Doing], by: str) -> list[tuple[object, ...]]:
