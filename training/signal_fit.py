@@ -37,12 +37,6 @@ Examples = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
 ECG = Path(fibrillation.__file__).parent
 
 
-def scores(layers: Layers, evidence: Float64Array) -> Float64Array:
-    """The outputs (k,) of the fitted function for one evidence (n,)."""
-    result: Float64Array = layers[2] @ np.tanh(layers[0] @ evidence + layers[1]) + layers[3]
-    return result
-
-
 def fit(examples: Examples, start: Layers, decay: float, steps: int) -> Layers:
     """Logistic regression on one hidden layer (L-BFGS), from `start`; one output or softmax."""
     evidence, classes, weight = (torch.tensor(part) for part in examples)

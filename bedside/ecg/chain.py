@@ -82,7 +82,6 @@ class SignalChain:
         self._quality = SignalQuality()
         self._classifier = BeatClassifier()
         self.position = 0
-        self.quality: QualitySecond | None = None
         self.restart(0, 0, WINDOW_RATE_HZ)
 
     def restart(self, position: int, first_sample: int, rate_hz: float) -> None:
@@ -99,7 +98,6 @@ class SignalChain:
         self._quality.reset()
         self._classifier.reset()
         self.rhythm.reset(position)
-        self.quality = None
         self._seconds: list[QualitySecond] = []
         self.position = position
         self._start = position
@@ -108,6 +106,11 @@ class SignalChain:
         self._waiting: list[int] = []
         self._last_peak: int | None = None
         self._intervals = RRHistory()
+
+    @property
+    def quality(self) -> QualitySecond | None:
+        """The verdict on the last whole second of this stretch, None before the first."""
+        return self._seconds[-1] if self._seconds else None
 
     def source_sample(self, position: int) -> int:
         """The source's sample index at a position of this stretch."""
@@ -125,7 +128,6 @@ class SignalChain:
         self.position += len(samples_mv)
         self._recent = np.concatenate((self._recent, filtered))[-_KEPT - len(filtered) :]
         self._seconds = self._seconds[-_KEPT_SECONDS:] + self._quality.process(samples_mv)
-        self.quality = self._seconds[-1] if self._seconds else None
         self.rhythm.signal(samples_mv)
         for peak in self._detector.process(samples_mv):
             self.rhythm.peak(self._start + peak.position)
