@@ -82,6 +82,10 @@ class Claims:
             self._station, self.run, True, self._settled(now_s), frozenset(beds), with_patient
         )
 
+    def gone(self) -> Holding:
+        """What is true once this station has ended, by its own word or by its last will."""
+        return Holding(self._station, self.run, up=False)
+
     def heard(self, other: Holding, now_s: float) -> None:
         """A station, perhaps this one itself, said what it holds."""
         if other.run == self.run:

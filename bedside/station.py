@@ -243,7 +243,9 @@ class Station:
         self._stopping = True
         systemd.notify("STOPPING=1")
         name = self._settings.station.name
-        self._publish(*station_topics.state_message(Holding(name, self.ward.claims.run, up=False)))
+        self._publish(
+            *station_topics.state_message(Holding(name, self.ward.share.claims.run, up=False))
+        )
         self._measuring.stop()
         self._link.stop()
         for worker in (self._analysis, self._scorer, self._disk):
@@ -404,8 +406,7 @@ class Station:
 
     def _make_link(self) -> Link:
         broker, station = self._settings.broker, self._settings.station
-        gone = Holding(station.name, self.ward.claims.run, up=False)
-        topic, payload, _, _ = station_topics.state_message(gone)
+        topic, payload, _, _ = station_topics.state_message(self.ward.share.claims.gone())
         return Link(
             broker.address(),
             client_id=f"{station.name}-{secrets.token_hex(4)}",
@@ -449,7 +450,7 @@ class Station:
 
     def _publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
         """To the broker, unless another station has this one's name: its topics are not ours."""
-        return not self.ward.muted and self._link.publish(topic, payload, qos, retain)
+        return not self.ward.share.muted and self._link.publish(topic, payload, qos, retain)
 
     def _show(self, bed: str, event: Event, wall_us: int) -> None:
         if isinstance(event, Sound) and self._sounder is not None:

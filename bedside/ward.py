@@ -6,7 +6,6 @@ which never block.
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import logging
 import secrets
@@ -21,7 +20,7 @@ from bedside.alarms.notification import Notifications
 from bedside.anomaly.baseline import Baseline
 from bedside.anomaly.scoring import ModelFacts
 from bedside.broadcast import Broadcast
-from bedside.claims import Claims, Holding
+from bedside.claims import Holding
 from bedside.counts import Counts
 from bedside.delivery.alert import alert_of, test_alert, test_id
 from bedside.delivery.delivery import DeliveryState, DeliveryStep
@@ -56,6 +55,7 @@ from bedside.ports import LogEntry, Ports
 from bedside.recording.beats import BeatNote, BeatPairs, StripNote
 from bedside.recording.bed_file import BedFile
 from bedside.settings import Settings
+from bedside.share import Share
 from bedside.station_alarms import StationAlarms
 
 Answer = Callable[[ActionDone], None]
@@ -91,7 +91,6 @@ _PARTS = (
 NODE_SILENT_S = 3.0
 REMEMBERED_ACTIONS = 1000
 STATE_EVERY_S = 1.0
-UNMATCHED_S = 15.0
 
 _log = logging.getLogger(__name__)
 
@@ -141,18 +140,15 @@ class Ward:
             self.counts,
             self._publish_states,
         )
-        self.claims = Claims(settings.station.name)
-        self.muted = False
+        self.share = Share(settings.station.name, settings.station.bed_names)
         self._left: dict[str, _Bed] = {}
-        self._elsewhere: dict[str, str] = {}
         self._said_us: int | None = None
-        self._unmatched_said = False
         self._done: deque[str] = deque(maxlen=REMEMBERED_ACTIONS)
         self._hops: deque[Hop] = deque(maxlen=500)
 
     def serves(self, name: str) -> bool:
         """Whether a node's name fits the patterns of this station."""
-        return any(fnmatch.fnmatchcase(name, p) for p in self._settings.station.bed_names)
+        return self.share.fits(name)
 
     def open_bed(
         self,
@@ -233,7 +229,7 @@ class Ward:
             case Health():
                 self._said_us = None
                 if happened.subject == "broker" and happened.ok:
-                    self.claims.connected(self._now_s())
+                    self.share.claims.connected(self._now_s())
                 self._step_all(happened)
             case Action():
                 self._act(name, happened, answer)
@@ -262,7 +258,7 @@ class Ward:
 
     def tick(self, at_us: int) -> None:
         """Time goes on for every bed: all that came up to `at_us` was heard."""
-        self.claims.tick(self._now_s())
+        self.share.claims.tick(self._now_s())
         self._look_at_claims()
         now_us = self._ports.now_us()
         if self._said_us is None or now_us - self._said_us >= STATE_EVERY_S * 1e6:
@@ -285,17 +281,17 @@ class Ward:
 
     def holding(self) -> Holding:
         """The beds that this station serves, for others to hear."""
-        beds = {name: bed.monitor.state is not BedState.DISCHARGED for name, bed in self._items()}
-        return self.claims.holding(beds, self._now_s())
+        return self.share.claims.holding(self._with_patient(), self._now_s())
 
     def heard_of(self, holding: Holding, now: bool) -> None:
         """A station, perhaps this one itself, says what it holds, or said so before (not `now`)."""
-        if holding.run == self.claims.run:
+        claims = self.share.claims
+        if holding.run == claims.run:
             return
         if not now:
-            self.claims.kept(holding, self._now_s())
+            claims.kept(holding, self._now_s())
             return
-        self.claims.heard(holding, self._now_s())
+        claims.heard(holding, self._now_s())
         if holding.station == self._settings.station.name:
             self._said_us = None  # it has overwritten, on the broker, what this one says
         self._look_at_claims()
@@ -325,50 +321,32 @@ class Ward:
     def _now_s(self) -> float:
         return self._ports.now_us() / 1e6
 
-    def _items(self) -> list[tuple[str, _Bed]]:
-        return list(self._beds.items())
+    def _with_patient(self) -> dict[str, bool]:
+        """The beds held, and whether a patient lies in each; on any thread."""
+        beds = list(self._beds.items())
+        return {name: bed.monitor.state is not BedState.DISCHARGED for name, bed in beds}
 
     def _may_serve(self, name: str) -> bool:
-        """Whether no other station has a bed that this one does not hold."""
-        other = self.claims.served_by(name, mine=False, patient=False, now_s=self._now_s())
-        if other and self._elsewhere.get(name) != other:
-            self._elsewhere[name] = other
-            self._say_elsewhere()
-        return not (other or self.muted)
+        may = self.share.may_serve(name, self._now_s())
+        self._say_elsewhere()
+        return may
 
     def _look_at_claims(self) -> None:
         """Leave beds that another station has, and take back those that it has let go."""
-        now_s, before = self._now_s(), (self.muted, dict(self._elsewhere))
-        patients = any(bed.monitor.state is not BedState.DISCHARGED for bed in self._beds.values())
-        self.muted = self.claims.has_namesake(not self.muted, patients, now_s)
-        for name, bed in self._items():
-            patient = bed.monitor.state is not BedState.DISCHARGED
-            other = self.claims.served_by(name, mine=True, patient=patient, now_s=now_s)
-            if other or self.muted:
-                self._elsewhere |= {name: other} if other else {}
-                self._leave(name, other or self._settings.station.name)
-        for name in list(self._elsewhere):
-            if not self.claims.served_by(name, mine=False, patient=False, now_s=now_s):
-                del self._elsewhere[name]
-        for name in [] if self.muted else list(self._left):
-            if name not in self._elsewhere:
+        for name, other in self.share.left_to(self._with_patient(), self._now_s()).items():
+            self._leave(name, other)
+        for name in [] if self.share.muted else list(self._left):
+            if name not in self.share.elsewhere:
                 self._take_back(name)
-        if before != (self.muted, self._elsewhere):
-            self._say_elsewhere()
+        self._say_elsewhere()
 
     def _say_unmatched(self) -> None:
-        """Once, some time after the start: the patterns that no node's name fits."""
-        if self._unmatched_said or not self.claims.connected_for(UNMATCHED_S, self._now_s()):
-            return
-        self._unmatched_said = True
-        known = [*self._beds, *self._elsewhere]
-        for pattern in self._settings.station.bed_names:
-            if not fnmatch.filter(known, pattern):
-                _log.warning(
-                    "no node whose name fits %r has spoken: check the nodes' names, or --beds and "
-                    "station.bed_names",
-                    pattern,
-                )
+        for pattern in self.share.unmatched(self._beds, self._now_s()):
+            _log.warning(
+                "no node whose name fits %r has spoken: check the nodes' names, or --beds and "
+                "station.bed_names",
+                pattern,
+            )
 
     def _leave(self, name: str, other: str) -> None:
         bed = self._left[name] = self._beds.pop(name)
@@ -384,15 +362,9 @@ class Ward:
         _log.warning("bed %s is served here again", name)
 
     def _say_elsewhere(self) -> None:
-        words = ""
-        if self.muted:
-            words = f"another station is called {self._settings.station.name}: set station.name"
-        elif self._elsewhere:
-            first, *more = sorted(self._elsewhere)
-            words = f"bed {first} is served by station {self._elsewhere[first]}" + (
-                f", and {len(more)} more" if more else ""
-            )
-        self.station.health(Health(self._ports.now_us(), "beds", not words, words))
+        words, said = self.share.lacks, self.station.health_of("beds")
+        if words != ("" if said is None else said.detail):
+            self.station.health(Health(self._ports.now_us(), "beds", not words, words))
 
     # ── steps ─────────────────────────────────────────────────────────────────────────────────
 
