@@ -14,7 +14,7 @@ import pytest
 
 
 class Mosquitto:
-    """The broker as a process; `kill` is SIGKILL, and `start` brings it back on the same port.
+    """The broker as a process; `stop` or `kill` end it, and `start` brings it back on its port.
 
     `more` are further lines of its configuration.
     """
@@ -71,8 +71,15 @@ class Mosquitto:
         assert self._process is not None
         self._process.send_signal(number)
 
+    def stop(self) -> None:
+        """In order: what it persists is on disk."""
+        self._end(signal.SIGTERM)
+
     def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
-            self._process.send_signal(signal.SIGKILL)
+            self._process.send_signal(number)
             self._process.wait(10)
             self._process = None

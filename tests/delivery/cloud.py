@@ -37,7 +37,7 @@ threading.Event().wait()
 
 
 class Cloud:
-    """The broker, its authority, and a phone that hears everything."""
+    """The broker and its authority; sessions that it saved survive it, as in a cloud."""
 
     def __init__(self, folder: Path, more: str = "", *, server_host: str = "localhost") -> None:
         self.folder = folder
@@ -56,7 +56,8 @@ class Cloud:
             # As root it would become another user, who cannot read the key.
             f"user {getpass.getuser()}\n"
             f"cafile {self.authority.file}\ncertfile {certificate}\nkeyfile {key}\n"
-            f"require_certificate true\nuse_identity_as_username true\nacl_file {policy}\n{more}",
+            f"require_certificate true\nuse_identity_as_username true\nacl_file {policy}\n"
+            f"persistence true\npersistence_location {folder}/\n{more}",
         )
 
     def endpoint(self, thing: str = THING, **validity: Any) -> IotEndpoint:

@@ -140,11 +140,7 @@ class Chaos:
         self._random = random.Random(seed)
         self._outbox = folder / "outbox.sqlite"
         (folder / "cloud").mkdir()
-        self._cloud = Cloud(
-            folder / "cloud",
-            # The phone's session survives the broker, as it does in a cloud.
-            f"persistence true\npersistence_location {folder / 'cloud'}/\nmax_queued_messages 0\n",
-        )
+        self._cloud = Cloud(folder / "cloud", "max_queued_messages 0\n")
         self._cloud.broker.start()
         self._phone = Phone(self._cloud, "bedside/v1/thing/+/alert")
         self._cloud.broker.save()
