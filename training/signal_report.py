@@ -58,7 +58,8 @@ def measure(with_peers: bool) -> dict[str, Any]:
         str(snr_db): [folder / "nstdb" / f"{name}e{suffix}" for name in NOISE_STRESS]
         for suffix, snr_db in SNR_DB.items()
     }
-    report: dict[str, Any] = {"command": "python -m training evaluate signal"}
+    command = "python -m training evaluate signal" + ("" if with_peers else " --without-peers")
+    report: dict[str, Any] = {"command": command}
     report |= _mitdb(mitdb)
     report["qrs_nstdb"] = {snr_db: _total(paths).report() for snr_db, paths in stress.items()}
     healthy = runs([folder / "nsrdb" / name for name in NSRDB_MEASURE])
