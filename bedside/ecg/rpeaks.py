@@ -8,6 +8,7 @@ then tells where in it the R peak lies.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import sqrt
 from statistics import median
 
 import numpy as np
@@ -30,6 +31,7 @@ _REFRACTORY = 8
 _SETTLING = 25
 """Frames at the start, 0.5 s, in which nothing is called a beat: how large one is, is not known."""
 
+_SUMMED = _EARLIER + 1 + _LATER
 _HISTORY = _EARLIER + _LATER + _BEFORE + _AFTER
 
 DECISION_DELAY_SAMPLES = (LOOKAHEAD + _LATER + _AFTER) * FRAME + FRAME // 2 + SPIKE + 1
@@ -48,6 +50,7 @@ _RATE = int(WINDOW_RATE_HZ)
 _KEPT = 2 * _RATE
 _AROUND = 40
 _HALF_SHAPE = 20
+_SHAPE = 2 * _HALF_SHAPE + 1
 _LAGS = 8
 _SHAPES = 3
 _ALIKE = 0.8
@@ -76,26 +79,31 @@ class _Shapes:
     peaks: list[int] = field(default_factory=list)
     """Where the R peak lies in each template, against its centre."""
 
-    def r_peak(self, around_mv: Float64Array) -> int:
-        """Where the R peak lies against the middle of `around_mv`, shape (81,); learns from it."""
+    def r_peak(self, around_mv: Float64Array, baseline_mv: float) -> int:
+        """Where the R peak lies against the middle of `around_mv`, shape (81,); learns from it.
+
+        `baseline_mv` is the median of `around_mv`.
+        """
         reach = _HALF_SHAPE + _LAGS
         piece = around_mv[_AROUND - reach : _AROUND + reach + 1]
-        cuts = np.lib.stride_tricks.sliding_window_view(piece, 2 * _HALF_SHAPE + 1)
-        shapes = cuts - cuts.mean(axis=1, keepdims=True)
-        shapes /= np.maximum(np.sqrt(np.sum(shapes * shapes, axis=1, keepdims=True)), 1e-12)
+        step = piece.strides[0]
+        cuts = np.ndarray((2 * _LAGS + 1, _SHAPE), np.float64, piece, strides=(step, step))
+        shapes = cuts - np.add.reduce(cuts, axis=1, keepdims=True) / _SHAPE
+        sizes = np.sqrt(np.add.reduce(shapes * shapes, axis=1, keepdims=True))
+        shapes /= np.maximum(sizes, 1e-12)
         self.uses = [0.98 * use for use in self.uses]
         if self.templates:
             correlation = shapes @ np.array(self.templates).T
-            lag, which = divmod(int(np.argmax(correlation)), len(self.templates))
+            lag, which = divmod(int(correlation.argmax()), len(self.templates))
             if correlation[lag, which] > _ALIKE:
                 mixed = 0.85 * self.templates[which] + 0.15 * shapes[lag]
-                self.templates[which] = mixed / max(float(np.linalg.norm(mixed)), 1e-12)
+                self.templates[which] = mixed / max(sqrt(mixed @ mixed), 1e-12)
                 self.uses[which] += 1.0
-                return _extreme(around_mv, self.peaks[which] + lag - _LAGS, 3)
+                return _extreme(around_mv, baseline_mv, self.peaks[which] + lag - _LAGS, 3)
         if len(self.templates) == _SHAPES:
-            rarest = int(np.argmin(self.uses))
+            rarest = self.uses.index(min(self.uses))
             del self.templates[rarest], self.uses[rarest], self.peaks[rarest]
-        peak = _extreme(around_mv, 0, _HALF_SHAPE)
+        peak = _extreme(around_mv, baseline_mv, 0, _HALF_SHAPE)
         self.templates.append(shapes[_LAGS])
         self.uses.append(1.0)
         self.peaks.append(peak)
@@ -140,10 +148,13 @@ class RPeakDetector:
         likely = np.concatenate((self._likely, 1.0 / (1.0 + np.exp(-log_odds))))
         self._likely = likely[len(log_odds) :]
         first, self._next = self._next, self._next + len(log_odds)
-        n = len(likely) - _EARLIER - _LATER
-        sums = likely[:n] + likely[1 : n + 1]
-        for shift in range(2, _EARLIER + _LATER + 1):
-            sums = sums + likely[shift : n + shift]
+        if likely.max() * _SUMMED <= _BEAT:
+            return []
+        n = len(likely) - _SUMMED + 1
+        sums = np.add.reduce(
+            np.ndarray((n, _SUMMED), np.float64, likely, strides=(8, 8)),
+            axis=1,
+        )
         beats = []
         for at in np.flatnonzero(sums[_BEFORE : n - _AFTER] > _BEAT):
             rivals = sums[at : at + _BEFORE + _AFTER + 1].tolist()
@@ -161,15 +172,17 @@ class RPeakDetector:
         around_mv = self._kept[max(0, at - _AROUND) : at + _AROUND + 1]
         if len(around_mv) < 2 * _AROUND + 1:
             around_mv = np.pad(around_mv, (2 * _AROUND + 1 - len(around_mv), 0), mode="edge")
-        if np.ptp(around_mv[_AROUND - _HALF_SHAPE : _AROUND + _HALF_SHAPE + 1]) < _SMALLEST_MV:
+        near_mv = around_mv[_AROUND - _HALF_SHAPE : _AROUND + _HALF_SHAPE + 1]
+        if near_mv.max() - near_mv.min() < _SMALLEST_MV:
             return []
-        peak = max(-_EARLIEST, self._shapes.r_peak(around_mv))
-        height_mv = around_mv[_AROUND + peak] - median(around_mv.tolist())
+        baseline_mv = median(around_mv.tolist())
+        peak = max(-_EARLIEST, self._shapes.r_peak(around_mv, baseline_mv))
+        height_mv = around_mv[_AROUND + peak] - baseline_mv
         return [RPeak(max(0, middle + peak), float(height_mv))]
 
 
-def _extreme(around_mv: Float64Array, centre: int, reach: int) -> int:
+def _extreme(around_mv: Float64Array, baseline_mv: float, centre: int, reach: int) -> int:
     """The largest deflection from the local baseline within `reach` of `centre`."""
     low = max(0, _AROUND + centre - reach)
-    near = np.abs(around_mv[low : _AROUND + centre + reach + 1] - median(around_mv.tolist()))
-    return low + int(np.argmax(near)) - _AROUND
+    near = np.abs(around_mv[low : _AROUND + centre + reach + 1] - baseline_mv)
+    return low + int(near.argmax()) - _AROUND
