@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
-from scipy import signal
 
 from bedside.ecg.fibrillation_weights import HIDDEN, HIDDEN_BIAS, OUTPUT, OUTPUT_BIAS
+from bedside.ecg.recursion import recursive
 from bedside.events import WINDOW_RATE_HZ, Float64Array
 
 _RATE = int(WINDOW_RATE_HZ)
@@ -28,10 +28,24 @@ WINDOW = 4 * _RATE
 _SMALLEST_MV = 0.15
 """Below this swing there is no fibrillation to see: it is asystole for the rhythm rules."""
 
-_BAND: tuple[Float64Array, Float64Array] = signal.butter(
-    2, (1.0, 30.0), "bandpass", fs=WINDOW_RATE_HZ
+BAND = (
+    np.array((0.08635926487432907, 0.0, -0.17271852974865815, 0.0, 0.08635926487432907)),
+    np.array(
+        (
+            1.0,
+            -2.984389310913368,
+            3.3413657981362657,
+            -1.716417097831787,
+            0.35967337203840244,
+        )
+    ),
 )
-_STEADY_STATE: Float64Array = signal.lfilter_zi(*_BAND)
+"""Numerator and denominator of `butter(2, (1, 30), "bandpass", fs=250)`."""
+
+BAND_AT_REST = np.array(
+    (-0.08635926487456494, -0.086359264873861, 0.08635926487400906, 0.08635926487441391)
+)
+"""Its state after a constant 1: `lfilter_zi`."""
 _TAPER = np.hanning(WINDOW)
 _HZ_PER_BIN = 250.0 / 1024.0
 
@@ -65,8 +79,8 @@ class FibrillationRule:
         while len(self._waiting) >= HOP:
             piece, self._waiting = self._waiting[:HOP], self._waiting[HOP:]
             if self._state is None:
-                self._state = _STEADY_STATE * piece[0]
-            filtered, self._state = signal.lfilter(*_BAND, piece, zi=self._state)
+                self._state = BAND_AT_REST * piece[0]
+            filtered, self._state = recursive(*BAND, piece, self._state)
             self._window_mv = np.concatenate((self._window_mv[-WINDOW + HOP :], filtered))
             self._position += HOP
             if len(self._window_mv) == WINDOW:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from statistics import median
 
 import numpy as np
-from scipy import signal
 
+from bedside.ecg.recursion import recursive
 from bedside.events import WINDOW_RATE_HZ, Float64Array
 
 MAINS_HZ = (50.0, 60.0)
@@ -16,6 +16,21 @@ SMALLEST_HUM_MV = 0.02
 
 QUIET_SECONDS = 10
 """The notch goes after this many seconds without hum."""
+
+NOTCHES = {
+    50.0: (
+        np.array((0.975478390750534, -0.6028788007748811, 0.975478390750534)),
+        np.array((1.0, -0.6028788007748811, 0.950956781501068)),
+        np.array((0.024521609249466003, 0.024521609249466027)),
+    ),
+    60.0: (
+        np.array((0.975478390750534, -0.12250158988968947, 0.975478390750534)),
+        np.array((1.0, -0.12250158988968947, 0.950956781501068)),
+        np.array((0.02452160924946602, 0.02452160924946601)),
+    ),
+}
+"""Numerator, denominator and state after a constant 1: `iirnotch(hz, hz / NOTCH_WIDTH_HZ, fs=250)`
+and its `lfilter_zi`."""
 
 _SECOND = int(WINDOW_RATE_HZ)
 _TAPER = np.hanning(_SECOND)
@@ -72,11 +87,10 @@ class MainsNotch:
     def _filtered(self, piece_mv: Float64Array) -> Float64Array:
         if not self.mains_hz:
             return piece_mv
-        notch = _NOTCHES[self.mains_hz]
+        numerator, denominator, at_rest = NOTCHES[self.mains_hz]
         if self._state is None:
-            self._state = signal.lfilter_zi(*notch) * piece_mv[0]
-        filtered: Float64Array
-        filtered, self._state = signal.lfilter(*notch, piece_mv, zi=self._state)
+            self._state = at_rest * piece_mv[0]
+        filtered, self._state = recursive(numerator, denominator, piece_mv, self._state)
         return filtered
 
     def _listen(self, second_mv: Float64Array) -> None:
@@ -91,9 +105,3 @@ class MainsNotch:
         if mains_hz == self._candidate_hz and mains_hz != self.mains_hz:
             self.mains_hz, self._state = mains_hz, None
         self._candidate_hz = mains_hz
-
-
-_NOTCHES: dict[float, tuple[Float64Array, Float64Array]] = {
-    mains_hz: signal.iirnotch(mains_hz, mains_hz / NOTCH_WIDTH_HZ, fs=WINDOW_RATE_HZ)
-    for mains_hz in MAINS_HZ
-}

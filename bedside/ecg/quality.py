@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
-from scipy import signal
 
 from bedside.ecg.mains import hum
+from bedside.ecg.recursion import recursive
 from bedside.events import WINDOW_RATE_HZ, Float64Array
 
 ARTEFACT_BELOW = 0.5
@@ -37,8 +37,14 @@ _LARGEST_MV = 20.0
 _USUAL_SECONDS = 20
 _FEWEST_SECONDS = 5
 
-_FAST: tuple[Float64Array, Float64Array] = signal.butter(2, 25.0, "highpass", fs=WINDOW_RATE_HZ)
-_STEADY_STATE: Float64Array = signal.lfilter_zi(*_FAST)
+FAST = (
+    np.array((0.6389455251590224, -1.2778910503180447, 0.6389455251590224)),
+    np.array((1.0, -1.1429805025399011, 0.41280159809618877)),
+)
+"""Numerator and denominator of `butter(2, 25, "highpass", fs=250)`."""
+
+FAST_AT_REST = np.array((-0.6389455251590221, 0.6389455251590223))
+"""Its state after a constant 1: `lfilter_zi`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +87,8 @@ class SignalQuality:
         while len(self._held) >= _SECOND:
             second_mv, self._held = self._held[:_SECOND], self._held[_SECOND:]
             if self._state is None:
-                self._state = _STEADY_STATE * second_mv[0]
-            fast_mv, self._state = signal.lfilter(*_FAST, second_mv, zi=self._state)
+                self._state = FAST_AT_REST * second_mv[0]
+            fast_mv, self._state = recursive(*FAST, second_mv, self._state)
             index, reason = self._judge(second_mv, fast_mv)
             seconds.append(QualitySecond(self._position, round(index, 3), reason))
             self._position += _SECOND

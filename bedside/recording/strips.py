@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from xml.sax.saxutils import escape
 
 import numpy as np
-from scipy import signal
 
 from bedside.events import Float64Array
 from bedside.recording.export.piece import Piece, active_s, onset_s
@@ -51,6 +50,9 @@ class _Row:
 
 def band_passed(samples_mv: Float64Array, rate_hz: float) -> Float64Array:
     """The signal from 0.5 to 40 Hz without delay, shape (n,); holes stay NaN."""
+    # Not at the start of a station, which it would make half a second longer.
+    from scipy import signal
+
     sections = signal.butter(2, [HIGH_PASS_HZ, LOW_PASS_HZ], "bandpass", fs=rate_hz, output="sos")
     result = np.full(len(samples_mv), np.nan)
     for first, end in _runs(samples_mv):
