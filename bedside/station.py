@@ -43,6 +43,7 @@ from bedside.events import (
 )
 from bedside.feed import Recording
 from bedside.inbox import Inbox
+from bedside.late_review import CONTEXT_S
 from bedside.librarian import Librarian
 from bedside.local_feed import LocalFeed
 from bedside.measures import Measures, process_use
@@ -446,6 +447,7 @@ class Station:
                 self._recorder.stored(name),
                 baseline,
                 alarms=left.alarms if same else None,
+                newest=self._recorder.newest(name, CONTEXT_S),
             )
 
     def _publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> bool:

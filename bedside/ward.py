@@ -10,7 +10,7 @@ import json
 import logging
 import secrets
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -158,11 +158,13 @@ class Ward:
         baseline: Baseline | None = None,
         user: str = "the station, as it was before",
         alarms: EngineState | None = None,
+        newest: Sequence[Batch] = (),
     ) -> None:
         """A bed as it was left: its patient, what its recording holds, baseline and alarms.
 
         `user` stands in the log as who admitted the patient; of `alarms`, as they were when an
-        earlier run ended, what is latched and the limits are taken over.
+        earlier run ended, what is latched and the limits are taken over. Late samples that join on
+        to the `newest` of the recording are judged together with them.
         """
         state = BedState.DISCHARGED if kept is None else kept.state
         session = "" if kept is None else kept.session
@@ -179,7 +181,7 @@ class Ward:
             alarms=left,
         )
         picture = Picture(name, self._titles.get(name, ""), limits)
-        late = LateReview(name, self._model, limits)
+        late = LateReview(monitor, self._model)
         station, run = self._settings.station.name, int(self._run, 16)
         broadcast = Broadcast(station, name, run, picture, self._ports.publish)
         stream = Stream(name, stored or {})
@@ -190,6 +192,8 @@ class Ward:
             self._emit(name, [*monitor.begun(user, self._ports.now_us()), *changes])
         for instance in self.station.instances:
             picture.apply(AlarmChanged(instance.at_us, instance), self._ports.wall_us())
+        for batch in newest if state is BedState.ADMITTED else ():
+            late.live(batch)
         self._calibrated(bed, baseline)
 
     # ── inputs ────────────────────────────────────────────────────────────────────────────────
@@ -218,6 +222,8 @@ class Ward:
                 bed.clock_set = clock_set
                 self._step(batch.node, Health(batch.at_us, "clock", clock_set))
             self._step(batch.node, batch)
+            if bed.monitor.state is BedState.ADMITTED and (found := bed.late.live(batch)):
+                self._emit(batch.node, [*found])
         elif arrival.kind is ArrivalKind.LATE:
             self.counts.late += 1
             if bed.monitor.state is BedState.ADMITTED:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from bedside.anomaly.scoring import ModelFacts
-from bedside.events import AlarmChanged, BedState, Event, Health
+from bedside.events import AlarmChanged, BedState, Event, Flags, FoundLate, Health
 from bedside.monitor import Monitor
 from bedside.ports import LogEntry, Ports
 from bedside.recording.bed_file import BedFile
+from bedside.recording.record_reader import read_record
 from bedside.settings import Settings
 from bedside.ward import Ward
+from tests.records import BUNDLED, batches
 
 BEDS = [f"icu-{number}" for number in range(1, 41)]
 
@@ -94,3 +97,25 @@ def test_a_fault_in_one_bed_takes_no_time_from_the_others(
     assert outside.alarms()["node-silent"] == [bed for bed in BEDS if bed != "icu-7"]
     with pytest.raises(ArithmeticError, match="icu-7"):
         ward.take("", Health(outside.now_us, "broker", False))
+
+
+def test_an_arrest_that_the_stations_end_cut_is_found_once_the_rest_has_come(
+    outside: Outside,
+) -> None:
+    beats = read_record(BUNDLED).samples_mv[:2500]
+    signal_mv = np.concatenate((beats, np.full(1600, beats[-1]), beats))
+    before = list(batches(signal_mv[:3300], node="icu-1"))
+    rest = list(
+        batches(
+            signal_mv[3300:], node="icu-1", first_sample=3300, first_sequence=66,
+            flags=Flags.REPLAYED,
+        )
+    )  # fmt: skip
+    found = []
+    for newest in ([], before):
+        ward = Ward(Settings(), ModelFacts("none", float("inf")), outside.ports)
+        ward.open_bed("icu-1", BedFile(BedState.ADMITTED, "one"), newest=newest)
+        for batch in rest:
+            ward.heard(batch)
+        found.append([event.code for _, event in outside.shown if isinstance(event, FoundLate)])
+    assert found == [[], ["asystole"]]

@@ -30,6 +30,7 @@ from bedside.events import Batch
 from bedside.ranges import Range, Ranges
 from bedside.recording.beats import BeatNote, RecordedBeat, StripNote
 from bedside.recording.journal import SegmentFormat
+from bedside.recording.newest import newest
 from bedside.recording.node_folder import Boot, Keep, NodeFolder, Signal, load_node
 from bedside.recording.retention import OnDisk, budget_bytes, prune, prune_strips
 from bedside.recording.runs import Place, Staged, runs
@@ -133,6 +134,11 @@ class Recorder:
         """
         boots = self._node(node).boots
         return {boot_id: list(boot.synced) for boot_id, boot in boots.items()}
+
+    def newest(self, node: str, seconds: float) -> list[Batch]:
+        """The last seconds on disk of a node's most recent boot, oldest first; `stored` as well."""
+        known = self._node(node)
+        return newest(node, known.folder, [*known.boots][-1], seconds) if known.boots else []
 
     def write(self, batch: Batch) -> None:
         """Take a batch; it survives a killed process from here, a power cut from `sync`.

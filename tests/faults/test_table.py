@@ -29,11 +29,7 @@ def test_a_fault_loses_no_sample_and_no_alarm_and_shows(
 ) -> None:
     result = outcomes[row.name].result()
     assert result["shown_s"] is not None
-    assert result["samples_lost"] == 0, result
-    assert (result["alarms_unlogged"], result["alerts_kept"]) == (0, 0), result
-    # So fast, a reconnection takes longer than an arrest: what lies across its end can be in pieces
-    # too short to be one, late and live.
-    assert result["arrests_missed"] <= 1, result
+    assert (result["samples_lost"], result["alarms_lost"]) == (0, 0), result
     assert result["arrests"] >= 2
 
 
