@@ -1,12 +1,14 @@
 """Hostile input: `python -m tests.fuzz [TARGET …] --seconds 600` feeds each target what is wrong.
 
-`wire`, `ack`, `config` and `records` damage valid bytes, texts and files at random and give them to
-whoever reads them: what comes out is the right thing or the program's own sentence, never another
-exception. `messages` publishes at a real broker with the rights that `bedside broker setup` gives:
-a node and a screen say everything on every topic; the station has to live, to answer its operator,
+`wire`, `ack`, `config`, `record` (one that `analyze` reads) and `recording` damage valid bytes,
+texts and files at random and give them to whoever reads them: what comes out is the right thing or
+the program's own sentence, never another exception. `topics` publishes at a real broker with the
+rights that `bedside broker setup` gives: a node and a screen say everything on every topic;
+`operator` says it as an operator's actions alone. The station has to live, to answer its operator,
 to grow by nothing, and hears of another node's topics nothing. A stranger is never let in.
 
-The seed of a round that fails is printed; `--seed` starts there.
+The seed of a round that fails is printed; `--seed` starts there. What a run of 10 minutes or more
+came to stands in `fuzz.json` beside this file.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import time
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +52,20 @@ from tests.recording.fuzz_records import fuzz as fuzz_recordings
 from tests.records import BUNDLED
 
 MOST_GROWTH_MB = 10.0
+RESULTS = Path(__file__).with_suffix(".json")
+KEPT_FROM_S = 600.0
+"""A shorter run is no result."""
+
+
+@dataclass(frozen=True)
+class Fed:
+    """What a target has taken without a crash: how many inputs in how many seconds, the growth of
+    the process meanwhile, and how many strangers were turned away."""
+
+    seconds: float
+    inputs: int
+    grown_mb: float
+    strangers: int = 0
 
 
 def mangled(chance: random.Random, content: bytes) -> bytes:
@@ -192,8 +209,8 @@ class RecordRounds:
             read_record(self._path, chance.choice((0, 0, 0, 1, 7, -1)))
 
 
-def fuzz(kind: Callable[[Path], Any], seconds: float, seed: int) -> str:
-    """Rounds for so many seconds, in words. Raises what should never be raised."""
+def fuzz(kind: Callable[[Path], Any], seconds: float, seed: int) -> Fed:
+    """Rounds for so many seconds. Raises what should never be raised."""
     with tempfile.TemporaryDirectory() as name:
         rounds, number = kind(Path(name)), seed
         warm_s, until_s = time.monotonic() + min(seconds / 4, 20), time.monotonic() + seconds
@@ -209,42 +226,49 @@ def fuzz(kind: Callable[[Path], Any], seconds: float, seed: int) -> str:
                 before_mb = _memory_mb()
     grown_mb = _memory_mb() - (before_mb or 0)
     assert grown_mb < MOST_GROWTH_MB, f"grown by {grown_mb:.1f} MB"
-    return f"{number - seed} rounds in {seconds:.0f} s, no crash, grown by {grown_mb:.1f} MB"
+    return Fed(seconds, number - seed, grown_mb)
 
 
 def _memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
-def fuzz_records(seconds: float, seed: int) -> str:
-    """Half of the time for a record as `analyze` reads it, half for a recording's own files."""
-    said = fuzz(RecordRounds, seconds / 2, seed)
-    rounds = fuzz_recordings(seconds / 2, seed)
-    return f"{said}; {rounds} damaged recordings in {seconds / 2:.0f} s, no crash"
+def fuzz_recording(seconds: float, seed: int) -> Fed:
+    """A recording's own files, as a station and an archive find them."""
+    warm_s = min(seconds / 4, 20)
+    fuzz_recordings(warm_s, seed)
+    before_mb = _memory_mb()
+    rounds = fuzz_recordings(seconds - warm_s, seed)
+    grown_mb = _memory_mb() - before_mb
+    assert grown_mb < MOST_GROWTH_MB, f"grown by {grown_mb:.1f} MB"
+    return Fed(seconds, rounds, grown_mb)
 
 
 # ── a real station behind a real broker ───────────────────────────────────────────────────────
+
+ACTION_TOPIC = f"bedside/v1/station/{STATION}/bed/icu-1/action/nurse"
 
 
 class Messages:
     """What a node and a screen can think of saying."""
 
-    def __init__(self, chance: random.Random) -> None:
+    KNOWN = (
+        "bedside/v1/icu-1/ecg", "bedside/v1/icu-2/ecg", "bedside/v1/icu-1/status",
+        "bedside/v1/icu-1/meta", "bedside/v1/icu-1/ack", "bedside/v1/icu-2/cmd",
+        ACTION_TOPIC, f"bedside/v1/station/{STATION}/bed/icu-1/action/doctor",
+        f"bedside/v1/station/{STATION}/bed/icu-9/action/nurse",
+        f"bedside/v1/station/{STATION}/bed/icu-1/state",
+        f"bedside/v1/station/{STATION}/state", f"bedside/v1/station/{STATION}/metrics",
+    )  # fmt: skip
+
+    def __init__(self, chance: random.Random, topics: tuple[str, ...] = KNOWN) -> None:
         self._chance = chance
+        self._topics = topics
 
     def topic(self) -> str:
         chance = self._chance
-        known = (
-            "bedside/v1/icu-1/ecg", "bedside/v1/icu-2/ecg", "bedside/v1/icu-1/status",
-            "bedside/v1/icu-1/meta", "bedside/v1/icu-1/ack", "bedside/v1/icu-2/cmd",
-            f"bedside/v1/station/{STATION}/bed/icu-1/action/nurse",
-            f"bedside/v1/station/{STATION}/bed/icu-1/action/doctor",
-            f"bedside/v1/station/{STATION}/bed/icu-9/action/nurse",
-            f"bedside/v1/station/{STATION}/bed/icu-1/state",
-            f"bedside/v1/station/{STATION}/state", f"bedside/v1/station/{STATION}/metrics",
-        )  # fmt: skip
-        topic = chance.choice(known)
-        if chance.random() < 0.3:
+        topic = chance.choice(self._topics)
+        if len(self._topics) > 1 and chance.random() < 0.3:
             parts = topic.split("/")
             parts[chance.randrange(len(parts))] = chance.choice(
                 ("", "a" * 300, "é", "\U0001f691", "..", "ICU-1", "$SYS", "icu-1", "x\ty")
@@ -289,8 +313,8 @@ class Messages:
         return chance.choice((found, found, found, chance.choice(odd)))
 
 
-def fuzz_messages(seconds: float, seed: int) -> str:
-    """A node and a screen say everything, with what rights they have; what came of it, in words."""
+def fuzz_messages(seconds: float, seed: int, topics: tuple[str, ...] = Messages.KNOWN) -> Fed:
+    """A node and a screen say everything on these topics, with what rights they have."""
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -329,7 +353,7 @@ def fuzz_messages(seconds: float, seed: int) -> str:
             ):
                 witness.subscribe("bedside/v1/icu-2/#")
                 warm_s, until_s = time.monotonic() + seconds / 3, time.monotonic() + seconds
-                messages = Messages(chance)
+                messages = Messages(chance, topics)
                 while time.monotonic() < until_s:
                     for _ in range(200):
                         topic, payload = messages.topic(), messages.payload()
@@ -358,10 +382,7 @@ def fuzz_messages(seconds: float, seed: int) -> str:
         errors = (folder / "station.log").read_text()
     assert "Traceback" not in errors, errors[errors.index("Traceback") - 200 :][:3000]
     assert after_mb - before_mb < MOST_GROWTH_MB, f"grown by {after_mb - before_mb:.1f} MB"
-    return (
-        f"{said} messages in {seconds:.0f} s, {strangers} strangers refused, no crash, the station "
-        f"grown by {after_mb - before_mb:.1f} MB"
-    )
+    return Fed(seconds, said, after_mb - before_mb, strangers)
 
 
 def _speaker(site: Any, user: str) -> Link:
@@ -391,12 +412,14 @@ def _stranger(port: int, plain_port: int, ca_file: Path, chance: random.Random) 
         return 1
 
 
-TARGETS: dict[str, Callable[[float, int], str]] = {
+TARGETS: dict[str, Callable[[float, int], Fed]] = {
     "wire": lambda seconds, seed: fuzz(WireRounds, seconds, seed),
     "ack": lambda seconds, seed: fuzz(AckRounds, seconds, seed),
     "config": lambda seconds, seed: fuzz(ConfigRounds, seconds, seed),
-    "records": fuzz_records,
-    "messages": fuzz_messages,
+    "record": lambda seconds, seed: fuzz(RecordRounds, seconds, seed),
+    "recording": fuzz_recording,
+    "topics": fuzz_messages,
+    "operator": lambda seconds, seed: fuzz_messages(seconds, seed, (ACTION_TOPIC,)),
 }
 
 
@@ -408,7 +431,16 @@ def main() -> None:
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     for name in options.targets or TARGETS:
-        print(f"{name}: {TARGETS[name](options.seconds, options.seed)}", flush=True)
+        fed = TARGETS[name](options.seconds, options.seed)
+        print(
+            f"{name}: {fed.inputs} inputs in {fed.seconds:.0f} s, no crash, grown by "
+            f"{fed.grown_mb:.1f} MB, {fed.strangers} strangers refused",
+            flush=True,
+        )
+        if options.seconds >= KEPT_FROM_S:
+            results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+            results[name] = asdict(fed)
+            RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":
