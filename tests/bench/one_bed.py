@@ -7,7 +7,10 @@ sends a real record in turns:
 - share of a core and resident memory, admitted, scored and recorded, over `--seconds`;
 - growth of the resident memory while `--hours` of data are replayed `--speed` times as fast as
   they were sampled, through the same station; measured from the end of the first tenth on, when
-  everything that is kept for a while has been filled.
+  everything that is kept for a while has been filled. Hours are counted in batches that the
+  station took: a machine that does not bear the speed replays for longer.
+
+What was measured stands in `one_bed.json` beside this file.
 """
 
 from __future__ import annotations
@@ -38,9 +41,11 @@ from tests.records import BUNDLED
 
 BED = "bed-1"
 SETTLE_S = 20.0
+BATCH_S = 0.2
+RESULTS = Path(__file__).with_suffix(".json")
 
 _REPLAYING = """
-import signal, sys, threading
+import json, signal, sys, threading
 from pathlib import Path
 from bedside import settings
 from bedside.delivery.log_transport import LogTransport
@@ -49,9 +54,10 @@ station = Station(settings.load(Path(sys.argv[1])), LogTransport(), speed=float(
 station.start()
 stopped = threading.Event()
 signal.signal(signal.SIGINT, lambda *_: stopped.set())
-stopped.wait()
+while not stopped.wait(1.0):
+    print(json.dumps(station.summary()), flush=True)
 station.stop()
-print(station.summary())
+print(json.dumps(station.summary()))
 """
 
 
@@ -74,6 +80,7 @@ def main() -> None:
 def first_beat() -> None:
     with place() as (broker, config), node(broker, 1.0):
         time.sleep(2.0)
+        took = []
         for _ in range(3):
             began_s = time.monotonic()
             with running("-m", "bedside", "run", "--headless", "--config", str(config)) as station:
@@ -81,10 +88,12 @@ def first_beat() -> None:
                 while json.loads(station.stdout.readline())["event"] != "beat":
                     pass
                 took_s, used_s = time.monotonic() - began_s, cpu_s(station.pid)
+            took.append(round(took_s, 2))
             print(
                 f"process start to the first beat: {took_s:.2f} s, {used_s:.2f} s of it computing, "
                 f"load {os.getloadavg()[0]:.1f}"
             )
+    keep("start", seconds=took)
 
 
 def cost(seconds: float) -> None:
@@ -98,10 +107,12 @@ def cost(seconds: float) -> None:
         before_s, began_s = cpu_s(station.pid), time.monotonic()
         time.sleep(seconds)
         share = 100 * (cpu_s(station.pid) - before_s) / (time.monotonic() - began_s)
+        size_mb = resident_mb(station.pid)
         print(
-            f"one bed, {seconds:.0f} s: {share:.2f} % of a core, "
-            f"{resident_mb(station.pid):.0f} MB resident, load {os.getloadavg()[0]:.1f}"
+            f"one bed, {seconds:.0f} s: {share:.2f} % of a core, {size_mb:.0f} MB resident, "
+            f"load {os.getloadavg()[0]:.1f}"
         )
+    keep("cost", seconds=seconds, share_percent=round(share, 2), resident_mb=round(size_mb))
 
 
 def _swallow(station: subprocess.Popen[str]) -> None:
@@ -117,22 +128,36 @@ def growth(hours: float, speed: float) -> None:
         running("-c", _REPLAYING, str(config), str(speed)) as station,
         node(broker, speed),
     ):
-        seen: list[tuple[float, float]] = []
-        time.sleep(SETTLE_S)
-        began_s = time.monotonic()
-        while (at_h := (time.monotonic() - began_s) * speed / 3600) < hours:
-            time.sleep(min(5.0, hours * 360 / speed))
-            seen.append((at_h, resident_mb(station.pid)))
-        warm_mb = next(size_mb for at_h, size_mb in seen if at_h >= hours / 10)
-        last_mb = seen[-1][1]
-        station.send_signal(signal.SIGINT)
         assert station.stdout is not None
-        summary = station.stdout.read().splitlines()[-1]
+        seen: list[tuple[float, float]] = []
+        at_h, next_h, summary = 0.0, 0.0, {"batches": 0}
+        for line in station.stdout:
+            summary = json.loads(line)
+            at_h = summary["batches"] * BATCH_S / 3600
+            if at_h >= next_h:
+                seen.append((at_h, resident_mb(station.pid)))
+                next_h = at_h + hours / 200
+            if at_h >= hours:
+                break
+        station.send_signal(signal.SIGINT)
+    warm_mb = next(size_mb for at_h, size_mb in seen if at_h >= hours / 10)
+    last_mb, most_mb = seen[-1][1], max(size_mb for _, size_mb in seen)
     print(
-        f"{hours:g} h replayed at {speed:g} times: {warm_mb:.1f} MB after a tenth, "
-        f"{last_mb:.1f} MB at the end, at most {max(size for _, size in seen):.1f}: growth "
+        f"{at_h:.1f} h replayed at {speed:g} times: {warm_mb:.1f} MB after a tenth, "
+        f"{last_mb:.1f} MB at the end, at most {most_mb:.1f}: growth "
         f"{last_mb - warm_mb:+.1f} MB, load {os.getloadavg()[0]:.1f}\n  {summary}"
     )
+    keep(
+        "growth", hours=round(at_h, 1), warm_mb=round(warm_mb, 1), last_mb=round(last_mb, 1),
+        most_mb=round(most_mb, 1),
+    )  # fmt: skip
+
+
+def keep(what: str, **measured: object) -> None:
+    """Into `one_bed.json`, with the load of the machine at the end."""
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results[what] = measured | {"load": round(os.getloadavg()[0], 1)}
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
 @contextmanager
