@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -15,16 +16,20 @@ from types import TracebackType
 from bedside.anomaly.autoencoder import Autoencoder
 from bedside.anomaly.baseline import Baseline
 from bedside.delivery.log_transport import LogTransport
+from bedside.errors import BedsideError
 from bedside.events import Event
 from bedside.node.broker import DemoBroker
 from bedside.settings import BrokerSettings, RecordingSettings, Settings, StationSettings
 from bedside.simulator.source import DemoSource, RecordSource, Source
-from bedside.simulator.virtual_node import VirtualNode
+from bedside.simulator.virtual_node import BATCH_S, VirtualNode
 from bedside.sounder import Sounder
 from bedside.station import Station
 
 BED = "demo"
 RECORDS = Path(__file__).parent / "simulator" / "records"
+PATIENCE_S = 120.0
+"""A machine on which so long nothing of the signal arrives does not play it at all."""
+_LOOK_EVERY_S = 0.1
 
 
 class Demo:
@@ -72,6 +77,22 @@ class Demo:
         self.node = VirtualNode(source, BED, "127.0.0.1", self._broker.port, speed=self._speed)
         self.node.start()
         return self
+
+    def play(self, seconds: float) -> None:
+        """Wait until the station has heard so many seconds of the signal, however long it takes.
+
+        Raises BedsideError when nothing arrives any more.
+        """
+        heard, since_s = 0, time.monotonic()
+        while heard * BATCH_S < seconds:
+            time.sleep(_LOOK_EVERY_S)
+            if heard != self.station.ward.counts.batches:
+                heard, since_s = self.station.ward.counts.batches, time.monotonic()
+            elif time.monotonic() - since_s > PATIENCE_S:
+                raise BedsideError(
+                    f"Nothing of the demo's signal has arrived for {PATIENCE_S:.0f} s: close other "
+                    "programs, or play it with --speed 1."
+                )
 
     @property
     def data_dir(self) -> Path:

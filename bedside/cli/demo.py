@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +43,7 @@ def demo(
         options.log_to_stderr()
         printer = Printer()
         with Demo(record, speed, printer.event) as running:
-            _wait(seconds / speed)
+            running.play(seconds or math.inf)
         printer.finish(running.station.summary())
         return
     from bedside.settings import ScreenSettings
@@ -59,11 +59,3 @@ def demo(
             settings=ScreenSettings.model_validate({"glyphs": glyph_set(glyphs).name}),
             stop_after_s=seconds / speed,
         ).run()
-
-
-def _wait(seconds: float) -> None:
-    if seconds > 0:
-        time.sleep(seconds)
-        return
-    while True:
-        time.sleep(3600)
