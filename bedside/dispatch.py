@@ -127,6 +127,10 @@ class Dispatch:
             _log.error("too many alerts wait for the disk, this is lost: %s", alert.message())
         return taken
 
+    def knows(self, alert_id: str) -> bool:
+        """Whether an alert was committed, now or by an earlier run."""
+        return self._outbox.knows(alert_id)
+
     def follow(self, bed: str, instance: Instance) -> bool:
         """An alarm instance changed: its alert shall know."""
         return self._committing.put(_Followed(bed, instance))

@@ -56,6 +56,7 @@ from bedside.recording.recorder import AheadOfTimeError, Recorder, SyncError
 from bedside.review import Review
 from bedside.settings import Settings
 from bedside.sounder import Sounder
+from bedside.unsent import unsent
 from bedside.ward import Answer, SequenceRanges, Ward
 from bedside.watch import TICK_S, Watch
 from bedside.worker import Worker
@@ -449,6 +450,9 @@ class Station:
                 alarms=left.alarms if same else None,
                 newest=self._recorder.newest(name, CONTEXT_S),
             )
+            for alert in unsent(name, logged.get(name, ()), self._dispatch.knows) if same else ():
+                _log.warning("not sent before the restart: %s", alert.message())
+                self._dispatch.put(alert)
 
     def _publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
         """To the broker, unless another station has this one's name: its topics are not ours."""

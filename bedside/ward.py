@@ -276,7 +276,7 @@ class Ward:
         wall_us = self._ports.wall_us()
         for name, bed in self._beds.items():
             for instance in bed.notifications.tick(at_us):
-                self._alert(name, instance)
+                self._alert(name, instance, wall_us)
             bed.picture.set_links(self._links(bed))
             bed.broadcast.state(self._ports.now_us(), wall_us)
 
@@ -484,7 +484,7 @@ class Ward:
                     if not self._ports.score(name, event):
                         self.station.health(Health(event.at_us, "model", False, "too slow"))
                 case AlarmChanged(instance=instance):
-                    self._alarm_changed(name, instance)
+                    self._alarm_changed(name, instance, wall_us)
                 case BedChanged() | CalibrationChanged():
                     self._bed_changed(name, bed, event)
                 case _:
@@ -492,10 +492,10 @@ class Ward:
             self._ports.show(name, event, wall_us)
             bed.broadcast.heard(event, self._ports.now_us(), wall_us)
 
-    def _alarm_changed(self, name: str, instance: Instance) -> None:
+    def _alarm_changed(self, name: str, instance: Instance, wall_us: int) -> None:
         bed = self._beds[name]
         for leaving in bed.notifications.changed(instance):
-            self._alert(name, leaving)
+            self._alert(name, leaving, wall_us)
         self._ports.follow(name, instance)
         heard_to = bed.monitor.heard_to
         if heard_to is not None and instance.active_us == instance.at_us:
@@ -538,13 +538,15 @@ class Ward:
             else f"{baseline.beats} beats of this patient: {baseline.promise}"
         )
 
-    def _alert(self, name: str, instance: Instance) -> None:
+    def _alert(self, name: str, instance: Instance, wall_us: int) -> None:
+        """An alert leaves; it has the time of the alarm's row in the log, from which `unsent`
+        builds it again."""
         self.counts.alerts += 1
         vitals = self.pictures[name].snapshot(0, 0).vitals
         alert = alert_of(
             instance,
             name,
-            self._ports.wall_us(),
+            wall_us,
             None if vitals is None else vitals.heart_rate_bpm,
         )
         self._ports.alert(alert)

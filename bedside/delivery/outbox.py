@@ -109,6 +109,11 @@ class Outbox:
             self._tell(self._deliveries[alert.alert_id])
             return saved
 
+    def knows(self, alert_id: str) -> bool:
+        """Whether an alert is in, or was."""
+        with self._lock:
+            return alert_id in self._deliveries or self._file.knows(alert_id)
+
     def follow(self, bed: str, instance: Instance) -> None:
         """An alarm instance changed: its alert learns whether it lasts and was acknowledged.
 

@@ -184,6 +184,13 @@ class OutboxFile:
                 (_REMEMBERED,),
             ).fetchall()
 
+    def knows(self, alert_id: str) -> bool:
+        """Whether an alert was ever committed; False where the file cannot tell."""
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            query = "SELECT 1 FROM deliveries WHERE alert_id = ?"
+            return self._database.execute(query, (alert_id,)).fetchone() is not None
+        return False
+
     def save(self, deliveries: Iterable[Delivery]) -> None:
         """Write deliveries as they are now, all or none; raises sqlite3.Error."""
         rows = [
