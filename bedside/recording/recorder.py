@@ -85,7 +85,7 @@ class Recorder:
     def __init__(
         self,
         folder: Path,
-        sync_every_s: float = 10.0,
+        sync_every_s: float = 20.0,
         *,
         keep_h: float = KEEP_H,
         strips_mb: int = STRIPS_MB,

@@ -18,6 +18,9 @@ LAST_WALL_US = 4_102_444_800_000_000
 _STEP_US = {True: 50_000, False: 1_000_000}
 """How far a clock may stray within a run: the node's own, and the moments of arrival."""
 
+_LONGEST_S = 10.0
+"""One checksum vouches for a run: so much is given up where a sample of it is damaged."""
+
 _SEQUENCES = 1 << 32
 
 Place = tuple[int, int, int]
@@ -73,6 +76,7 @@ class Run:
         return (
             not self.alone
             and place == self.place
+            and self.count + len(batch.samples) <= _LONGEST_S * before.rate_hz
             and batch.sequence == before.sequence + self.batches < _SEQUENCES
             and batch.first_sample == self.end_sample
             and batch.flags == before.flags

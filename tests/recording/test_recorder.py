@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def recorder(folder: Path) -> Iterator[Recorder]:
-    with contextlib.closing(Recorder(folder)) as recorder:
+    with contextlib.closing(Recorder(folder, sync_every_s=10.0)) as recorder:
         yield recorder
 
 
@@ -537,7 +537,7 @@ def test_a_refused_write_loses_nothing_and_recording_goes_on_by_itself(folder: P
         assert raised.value.unwritten == {("bed-1", BOOT): [(1, 1)]}
         assert digital(folder).tolist() == [1] * 50
         recorder.write(a_batch(1, 50, [2] * 50))
-        assert recorder.sync(20.0) == {("bed-1", BOOT): [(1, 1)]}
+        assert recorder.sync(2.0, at_once=True) == {("bed-1", BOOT): [(1, 1)]}
     assert digital(folder).tolist() == [1] * 50 + [2] * 50
 
 
