@@ -37,6 +37,7 @@ from bedside.simulator.fleet import Fleet, Stretch, stretch_of
 from bedside.simulator.patient import SyntheticPatient
 from bedside.simulator.source import PatientSource, parse_episodes
 from tests.bench.process import cpu_s, resident_mb
+from tests.bench.results import keep
 from tests.mosquitto import Mosquitto
 
 SETTLE_S = 20.0
@@ -108,6 +109,14 @@ def measure(beds: int, seconds: float, broker: Mosquitto, place: Path) -> None:
     with summary_file.open("rb") as file:
         file.seek(max(0, summary_file.stat().st_size - 20_000))
         summary = json.loads(file.read().splitlines()[-1])
+    keep(
+        "beds",
+        beds=beds,
+        beds_a_core=round(lasted_s * beds / used_s),
+        p99_ms=round(summary["batch_to_event_p99_ms"]),
+        batches=counts.sent,
+        lost=counts.waiting + counts.dropped,
+    )
     print(
         f"{beds} beds, {lasted_s:.0f} s, {sent / lasted_s / beds:.2f} batches a second each, "
         f"{summary['beats']} beats: station {shares[0]:.1f} % of a core, "

@@ -25,6 +25,7 @@ from bedside.events import WINDOW_RATE_HZ, Batch, BedState, Float64Array, Tick
 from bedside.monitor import Monitor
 from bedside.recording.record_reader import Record, read_record
 from bedside.simulator.source import BUNDLED_RECORD
+from tests.bench.results import keep
 
 SECONDS = 1200.0
 BATCH_S = 0.2
@@ -49,6 +50,7 @@ def main() -> None:
         f"mean {cpu_s / len(took_us) * 1e6:.0f} µs, p99 {late_us:.0f} µs"
     )
     ratio = peer_s / cpu_s
+    keep("monitor", times_real_time=round(seconds / cpu_s))
     print(f"XQRS alone     {seconds / peer_s:5.0f} × real time   offline; {ratio:.1f} × the CPU")
 
 

@@ -10,7 +10,7 @@ sends a real record in turns:
   everything that is kept for a while has been filled. Hours are counted in batches that the
   station took: a machine that does not bear the speed replays for longer.
 
-What was measured stands in `one_bed.json` beside this file.
+What was measured stands in `results.json` beside this file.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from bedside.recording.bed_file import BedFile
 from bedside.simulator.source import RecordSource
 from bedside.simulator.virtual_node import VirtualNode
 from tests.bench.process import cpu_s, resident_mb
+from tests.bench.results import keep
 from tests.mosquitto import Mosquitto
 from tests.records import BUNDLED
 
 BED = "bed-1"
 SETTLE_S = 20.0
 BATCH_S = 0.2
-RESULTS = Path(__file__).with_suffix(".json")
 
 _REPLAYING = """
 import json, signal, sys, threading
@@ -151,13 +151,6 @@ def growth(hours: float, speed: float) -> None:
         "growth", hours=round(at_h, 1), warm_mb=round(warm_mb, 1), last_mb=round(last_mb, 1),
         most_mb=round(most_mb, 1),
     )  # fmt: skip
-
-
-def keep(what: str, **measured: object) -> None:
-    """Into `one_bed.json`, with the load of the machine at the end."""
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    results[what] = measured | {"load": round(os.getloadavg()[0], 1)}
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from bedside.simulator.patient import SyntheticPatient
 from bedside.simulator.source import PatientSource, RecordSource, parse_episodes
 from bedside.simulator.virtual_node import VirtualNode
 from bedside.station import Station
+from tests.bench.results import keep
 from tests.loop_disk import LoopDisk
 from tests.mosquitto import Mosquitto
 
@@ -67,8 +68,11 @@ def report(options: argparse.Namespace, broker: Mosquitto, disk: LoopDisk) -> No
             batches = station.ward.counts.batches - batches
     finally:
         station.stop()
+    mb_a_day = written / lasted_s * 86400 / 1e6
+    if options.record is None:
+        keep(f"wear, a sync every {options.sync_every:g} s", mb_a_day=round(mb_a_day, 1))
     print(
-        f"{written / lasted_s * 86400 / 1e6:.1f} MB a day for one bed: {written} bytes in "
+        f"{mb_a_day:.1f} MB a day for one bed: {written} bytes in "
         f"{lasted_s:.0f} s, {batches} batches, synced every {options.sync_every:g} s, "
         f"{station.summary()['alarms'] or 'no alarms'}"
     )

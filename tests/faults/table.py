@@ -15,12 +15,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import PROJECT
 from tests.faults.rows import ROWS, Row
+from tests.readme import tell
 
 RESULTS = Path(__file__).with_suffix(".json")
-README = PROJECT / "README.md"
-BEGIN, END = "<!-- faults: by python -m tests.faults.table -->", "<!-- end of faults -->"
 
 
 def measured(row: Row, speed: float = 1.0) -> dict[str, Any]:
@@ -64,11 +62,6 @@ def table(results: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def between_marks(text: str) -> str:
-    """What stands between the README's marks."""
-    return text.partition(BEGIN)[2].partition(END)[0].strip()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", nargs="*", choices=[[], *(row.name for row in ROWS)])
@@ -80,10 +73,7 @@ def main() -> None:
         results[row.name] = measured(row)
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         print(row.name, "holds" if holds(row, results[row.name]) else "FAILS", flush=True)
-    text = README.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    new = f"{before}{BEGIN}\n{table(results)}\n{END}{rest.partition(END)[2]}"
-    README.write_text(new, encoding="utf-8")
+    tell("tests.faults.table", table(results))
     sys.exit(0 if all(holds(row, results[row.name]) for row in ROWS if row.name in results) else 1)
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from tests.faults import rows
 from tests.faults.rows import ROWS, Row
-from tests.faults.table import README, RESULTS, between_marks, holds, measured, table
+from tests.faults.table import RESULTS, holds, measured, table
+from tests.readme import told
 
 SPEED = 10.0
 
@@ -36,7 +37,7 @@ def test_a_fault_loses_no_sample_and_no_alarm_and_shows(
 def test_the_readme_says_what_was_measured() -> None:
     results = json.loads(RESULTS.read_text())
     assert results.keys() == {row.name for row in ROWS}
-    assert between_marks(README.read_text(encoding="utf-8")) == table(results)
+    assert told("tests.faults.table") == table(results)
 
 
 def test_every_fault_was_measured_at_its_goals() -> None:
