@@ -117,7 +117,7 @@ class RecordingSettings(_Section):
     """Seconds between syncs to disk; a batch is acknowledged to its node after its sync.
 
     A power cut takes what came since, and the nodes send it again: the ESP32 holds 117 s. With 10
-    an SD card is written 221 MB a day for a bed instead of 133.
+    an SD card is written 219 MB a day for a bed instead of 133.
     """
 
     keep_h: float = Field(default=72.0, ge=1, le=8760)
