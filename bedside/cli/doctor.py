@@ -49,6 +49,7 @@ def _looks(settings: Settings) -> dict[str, Callable[[], Findings]]:
         "terminal": lambda: [machine.terminal(settings.screen.glyphs)],
         "disk": lambda: machine.disk(settings.station.data_dir),
         "clock": lambda: [machine.clock()],
+        "sound": lambda: [machine.sound()],
         "service": lambda: [machine.service()],
         "model": lambda: program.model_and_baselines(settings.station.data_dir),
         "broker": lambda: links.broker(settings.broker),

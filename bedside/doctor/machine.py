@@ -12,10 +12,12 @@ import time
 from pathlib import Path
 
 from bedside.delivery.check import Finding
+from bedside.sounder import PLAYERS
 
 LEAST_FREE_MB = 500
 SLOW_SYNC_S = 1.0
 PYTHONS = ((3, 11), (3, 13))
+CARDS = Path("/proc/asound/cards")
 UNITS = ("bedside.service", "mosquitto.service")
 
 
@@ -87,6 +89,24 @@ def clock() -> Finding:
             False, "Nobody keeps the clock: run timedatectl set-ntp true, or check the network."
         )
     return Finding(None, "Whether the clock is kept is not known here.")
+
+
+def sound() -> Finding:
+    """Whether something plays the alarms' sounds, and whether there is a card to play them on."""
+    player = next(filter(shutil.which, PLAYERS), None)
+    if player is None:
+        return Finding(False, f"Nothing plays the alarms' sounds: install {' or '.join(PLAYERS)}.")
+    try:
+        cards = [
+            line.partition("]: ")[2] for line in CARDS.read_text().splitlines() if "]: " in line
+        ]
+    except OSError:
+        cards = []
+    if not cards:
+        return Finding(
+            None, f"{player} is there, a sound card is not: try bedside alarms sound high."
+        )
+    return Finding(True, f"{player} plays alarms on {cards[0]}.")
 
 
 def service() -> Finding:

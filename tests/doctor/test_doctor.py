@@ -49,6 +49,33 @@ def test_a_disk_that_is_nearly_full_is_not(tmp_path: Path, monkeypatch: pytest.M
     assert "free some" in words([f for f in machine.disk(tmp_path) if f.ok is False])
 
 
+@pytest.mark.parametrize(
+    ("player", "cards", "ok", "said"),
+    [
+        (
+            "aplay",
+            " 0 [PCH            ]: HDA-Intel - HDA Intel PCH\n   at 0x1 irq 2",
+            True,
+            "HDA Intel",
+        ),
+        ("aplay", "--- no soundcards ---\n", None, "a sound card is not"),
+        ("aplay", None, None, "a sound card is not"),
+        ("", "", False, "install pw-play or paplay or aplay"),
+    ],
+)
+def test_sound_needs_a_player_and_a_card(
+    player: str, cards: str | None, ok: bool | None, said: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    if cards is not None:
+        (tmp_path / "cards").write_text(cards)
+    monkeypatch.setattr(machine, "CARDS", tmp_path / "cards")
+    monkeypatch.setattr(machine.shutil, "which", lambda name: name if name == player else None)
+    found = machine.sound()
+    assert found.ok is ok
+    assert said in found.sentence
+
+
 def test_a_baseline_that_cannot_be_read_is_named_by_its_bed(tmp_path: Path) -> None:
     (tmp_path / "beds").mkdir()
     (tmp_path / "beds" / "icu-1.json").write_text("{")
@@ -103,5 +130,13 @@ def test_the_command_lists_everything_and_fails_for_a_fault(
     config.write_text(f"[broker]\nport = {mosquitto.port}\n[station]\ndata_dir = '{tmp_path}'\n")
     done = bedside("doctor", "--json", "--config", str(config))
     rows = json.loads(done.stdout)
-    assert {row["what"] for row in rows} >= {"disk", "clock", "model", "broker", "nodes", "python"}
+    assert {row["what"] for row in rows} >= {
+        "disk",
+        "clock",
+        "model",
+        "broker",
+        "nodes",
+        "python",
+        "sound",
+    }
     assert done.returncode == (2 if any(row["ok"] is False for row in rows) else 0)
