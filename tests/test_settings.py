@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from bedside import settings
 from bedside.errors import SettingsError
+from tests.readme import README
 
 
 def written(folder: Path, text: str) -> Path:
@@ -100,3 +103,19 @@ def test_a_password_that_others_can_read_is_refused(tmp_path: Path) -> None:
     assert "hunter2" not in str(refusal.value)
     secret.chmod(0o600)
     assert settings.load(path).broker.password() == "hunter2"
+
+
+def test_the_readme_shows_every_setting_and_what_it_shows_is_one(tmp_path: Path) -> None:
+    blocks = README.read_text(encoding="utf-8").split("```toml\n")[1:]
+    shown: dict[str, set[str]] = {}
+    for text in (block.partition("```")[0] for block in blocks):
+        settings.load(written(tmp_path, text))
+        for section, keys in tomllib.loads(text).items():
+            shown.setdefault(section, set()).update(keys)
+    sections = {
+        name: field.annotation.model_fields.keys()
+        for name, field in settings.Settings.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    }
+    missing = [(name, key) for name, keys in sections.items() for key in keys - shown[name]]
+    assert missing == []
