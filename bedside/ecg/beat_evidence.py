@@ -31,13 +31,6 @@ _MIDDLE = slice(WINDOW_BEFORE_SAMPLES - 40, WINDOW_BEFORE_SAMPLES + 80)
 _LAGS, _P_LAGS = 5, 8
 
 
-def _shifted(part: slice, lags: int) -> np.typing.NDArray[np.int64]:
-    """Where a part of the window lies, shifted by −lags to +lags: shape (2 lags + 1, n)."""
-    shifts = np.arange(-lags, lags + 1)
-    return shifts[:, None] + np.arange(part.start, part.stop)[None, :]
-
-
-_QRS_CUTS, _P_CUTS = _shifted(QRS, _LAGS), _shifted(_P, _P_LAGS)
 _SAME_SHAPE = 0.88
 _USUAL_SHAPE = 0.9
 _LIKE_USUAL = 0.12
@@ -120,7 +113,7 @@ class _Shapes:
     ) -> tuple[float, ...]:
         complex_mv = window_mv[QRS]
         width_s = _width_s(complex_mv)
-        cuts = _units(window_mv[_QRS_CUTS])
+        cuts = _units(_shifted(window_mv, QRS, _LAGS))
         own, likeness = self._own(window_mv, cuts, lateness, width_s, compensation)
         usual = max(self._shapes, key=_commonness)
         at = cuts @ usual.unit
@@ -131,7 +124,8 @@ class _Shapes:
         for shape in self._shapes:
             shape.weight *= _FORGET
         own.weight += 1.0
-        aligned_mv = np.roll(window_mv, _LAGS - lag)
+        by = _LAGS - lag
+        aligned_mv = np.concatenate((window_mv[-by:], window_mv[:-by]))
         self.aligned_mv, self.usual = aligned_mv, usual.window_mv
         usual_mv = usual.window_mv[QRS]
         usual_width_s = _width_s(usual_mv)
@@ -209,8 +203,8 @@ class _PWaves:
         self.excess_before = 0.0
 
     def weigh(self, aligned_mv: Float64Array, usual_mv: Float64Array) -> tuple[float, ...]:
-        cuts = aligned_mv[_P_CUTS]
-        cuts = cuts - cuts.mean(axis=1, keepdims=True)
+        cuts = _shifted(aligned_mv, _P, _P_LAGS)
+        cuts = cuts - cuts.sum(axis=1, keepdims=True) / cuts.shape[1]
         sizes = np.sqrt(np.einsum("ij,ij->i", cuts, cuts))
         self._present = cuts[_P_LAGS]
         if self._means is None:
@@ -232,6 +226,7 @@ class _PWaves:
         self.excess = self._likeness - mean
         rest = self._present - usual
         swing_mv = _swing(usual_mv[QRS])
+        in_time, early_ones, _, after_pauses = map(_unit, self._means)
         return (
             here,
             self._likeness,
@@ -246,18 +241,13 @@ class _PWaves:
             late - here,
             late - early,
             rested - here,
-            self._unlike(3, 0),
-            self._unlike(3, 1),
+            1.0 - float(after_pauses @ in_time),
+            1.0 - float(after_pauses @ early_ones),
             self._rested,
             log_ratio(_swing(aligned_mv[_P]), _swing(aligned_mv[QRS])),
             log_ratio(size, usual_size),
             log_ratio(usual_size, swing_mv),
         )
-
-    def _unlike(self, one: int, other: int) -> float:
-        """1 − correlation of two averages."""
-        assert self._means is not None
-        return 1.0 - float(_unit(self._means[one]) @ _unit(self._means[other]))
 
     def learn(self, intervals: Intervals) -> None:
         """A beat of the usual shape after another one: let it refine the averages it belongs to."""
@@ -275,6 +265,19 @@ class _PWaves:
         self._means = self._means + np.array(rates)[:, None] * (self._present - self._means)
         if in_time:
             self._likenesses = [*self._likenesses[-_P_MEMORY + 1 :], self._likeness]
+
+
+def _shifted(window_mv: Float64Array, part: slice, lags: int) -> Float64Array:
+    """A part of the window, shifted by −lags to +lags: shape (2 lags + 1, n)."""
+    step = window_mv.strides[0]
+    overlapping = np.ndarray(
+        (2 * lags + 1, part.stop - part.start),
+        window_mv.dtype,
+        window_mv,
+        (part.start - lags) * step,
+        (step, step),
+    )
+    return overlapping.copy()
 
 
 def _commonness(shape: _Shape) -> float:

@@ -166,4 +166,8 @@ def within(value: float, low: float, high: float) -> float:
 
 def log_ratio(a: float, b: float) -> float:
     """ln(a / b), held within ± 2."""
-    return within(log(max(a, 1e-6) / max(b, 1e-6)), -2.0, 2.0)
+    # Forty of them for each beat: comparisons cost half of what `max` and `min` do.
+    ratio = log((a if a > 1e-6 else 1e-6) / (b if b > 1e-6 else 1e-6))
+    if ratio > 2.0:
+        return 2.0
+    return ratio if ratio > -2.0 else -2.0

@@ -191,6 +191,7 @@ class SignalChain:
         """The window of a beat and whether all of it was heard; else its edges are repeated."""
         oldest = self.position - len(self._recent)
         first = position - WINDOW_BEFORE_SAMPLES + BandPass.delay_samples - oldest
+        if first >= 0 and first + WINDOW_SAMPLES <= len(self._recent):
+            return self._recent[first : first + WINDOW_SAMPLES].copy(), True
         where = np.arange(first, first + WINDOW_SAMPLES)
-        inside = np.clip(where, 0, len(self._recent) - 1)
-        return self._recent[inside], bool(where[0] >= 0 and where[-1] < len(self._recent))
+        return self._recent[np.clip(where, 0, len(self._recent) - 1)], False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 import numpy as np
 
 from bedside.events import Float64Array
@@ -24,8 +26,9 @@ def irregularly_irregular(intervals_s: Float64Array) -> bool:
     """
     if len(intervals_s) < FEWEST_INTERVALS:
         return False
-    relative = intervals_s / float(np.median(intervals_s))
-    if float((np.abs(np.diff(relative)) > _STEP).mean()) < _IRREGULAR_SHARE:
+    relative = intervals_s / median(intervals_s.tolist())
+    steps = np.abs(relative[1:] - relative[:-1])
+    if np.count_nonzero(steps > _STEP) / len(steps) < _IRREGULAR_SHARE:
         return False
     deviation = np.clip(relative - relative.mean(), -0.5, 0.5)
     power = float(deviation @ deviation)

@@ -102,6 +102,10 @@ class _Beat:
     beat_class: BeatClass
     unseen: bool
     """Whether the signal hid the heart at some time since the beat before."""
+    before: int | None
+    """The position of the beat before; None for the first."""
+    rr_s: float | None
+    """The interval since then, where neither beat is ventricular."""
 
 
 class Rhythm:
@@ -131,6 +135,7 @@ class Rhythm:
         It ends by the first evidence against it, as if the signal had never been away.
         """
         self._beats.clear()
+        self._rate_bpm: float | None = None
         self._fibrillation.reset()
         self._jump.reset()
         self._size.reset()
@@ -149,15 +154,7 @@ class Rhythm:
         The mean of the last 12 RR intervals, or of the last 4 when each of them is longer than
         1.2 s; 0 in asystole, None before the second beat.
         """
-        if self._stopped:
-            return 0.0
-        intervals_s = self._intervals_s(RATE_BEATS)
-        if not intervals_s:
-            return None
-        last = intervals_s[-SLOW_BEATS:]
-        if len(last) == SLOW_BEATS and min(last) > SLOW_RR_S:
-            intervals_s = last
-        return 60.0 * len(intervals_s) / sum(intervals_s)
+        return 0.0 if self._stopped else self._rate_bpm
 
     def signal(self, samples_mv: Float64Array) -> None:
         """Take the next raw samples of shape (n,) in mV, for the rules on the waveform itself."""
@@ -193,8 +190,14 @@ class Rhythm:
             return
         if self._peak is None or position > self._peak:
             self.peak(position)
-        unseen = self._beats and self._beats[-1].position < self._start + self._jump.settled_at
-        self._beats.append(_Beat(position, beat_class, bool(unseen)))
+        unseen, before, rr_s = False, None, None
+        if self._beats:
+            last = self._beats[-1]
+            before = last.position
+            unseen = before < self._start + self._jump.settled_at
+            if _VENTRICULAR not in (last.beat_class, beat_class):
+                rr_s = (position - before) / WINDOW_RATE_HZ
+        self._beats.append(_Beat(position, beat_class, unseen, before, rr_s))
         self._rates(position)
         self._runs(position)
         self._bigeminy(position)
@@ -230,15 +233,18 @@ class Rhythm:
     def _rates(self, position: int) -> None:
         graver = not _LETHAL.isdisjoint(self._present)
         limits = self.limits
+        longest = max(RATE_BEATS, limits.extreme_tachy_beats - 1, limits.extreme_brady_beats - 1)
+        known_s = self._intervals_s(longest)
+        self._rate_bpm = _displayed_bpm(known_s[-RATE_BEATS:])
         for code, beats, limit_bpm, too_fast in (
             ("extreme-tachy", limits.extreme_tachy_beats, limits.extreme_tachy_bpm, True),
             ("extreme-brady", limits.extreme_brady_beats, limits.extreme_brady_bpm, False),
             ("tachy", RATE_BEATS + 1, limits.tachy_bpm, True),
             ("brady", SLOW_BEATS + 1, limits.brady_bpm, False),
         ):
-            intervals_s = self._intervals_s(beats - 1)
-            if len(intervals_s) < beats - 1:
+            if len(known_s) < beats - 1:
                 continue
+            intervals_s = known_s[1 - beats :]
             # The number that is shown decides: "50/min, below 50/min" would be no sentence.
             rate_bpm = float(round(60.0 * (beats - 1) / sum(intervals_s)))
             beyond_bpm = rate_bpm - limit_bpm if too_fast else limit_bpm - rate_bpm
@@ -315,16 +321,16 @@ class Rhythm:
         since = position - round(self.limits.irregular_s * WINDOW_RATE_HZ)
         if self._beats[0].position > since:
             return
-        beats = [beat for beat in self._beats if beat.position >= since]
-        intervals_s = np.array(
-            [
-                (later.position - earlier.position) / WINDOW_RATE_HZ
-                for earlier, later in pairwise(beats)
-                if _VENTRICULAR not in (earlier.beat_class, later.beat_class)
-            ]
-        )
-        if irregularly_irregular(intervals_s):
-            self._begin("irregular", beats[0].position, "irregularly irregular rhythm", None)
+        intervals_s: list[float] = []
+        onset = position
+        for beat in reversed(self._beats):
+            if beat.before is None or beat.before < since:
+                break
+            onset = beat.before
+            if beat.rr_s is not None:
+                intervals_s.append(beat.rr_s)
+        if irregularly_irregular(np.array(intervals_s[::-1])):
+            self._begin("irregular", onset, "irregularly irregular rhythm", None)
             self._hold("irregular", position)
 
     def _begin(self, code: str, onset: int, text: str, value: float | None) -> None:
@@ -339,6 +345,16 @@ class Rhythm:
         self._held_to.pop(code, None)
         if code in self._present:
             self._findings.append(Finding(code, False, self._present.pop(code)))
+
+
+def _displayed_bpm(intervals_s: list[float]) -> float | None:
+    """The mean rate of the last RR intervals, at most 12; of the last 4 in a slow heart."""
+    if not intervals_s:
+        return None
+    last = intervals_s[-SLOW_BEATS:]
+    if len(last) == SLOW_BEATS and min(last) > SLOW_RR_S:
+        intervals_s = last
+    return 60.0 * len(intervals_s) / sum(intervals_s)
 
 
 def _usual_interval_s(beats: list[_Beat]) -> float | None:
