@@ -131,7 +131,7 @@ class Inbox:
             _log.warning("an action of %s is refused: %s", user, error)
             return
         role, needed = self._settings.role_of(user), role_needed(name)
-        if role < needed:
+        if not refusal and role < needed:
             refusal = (
                 f"{user} may {role.word}, this needs the role {needed.word}: see station.roles"
             )

@@ -260,15 +260,30 @@ def read_action(payload: bytes, wall_s: float) -> tuple[str, str, dict[str, Any]
 
     Raises ValueError for what is no action at all.
     """
-    content = read(payload)
-    action_id, name = str(content["id"]), str(content["action"])
+    content = json.loads(payload)
+    try:
+        read(payload)
+    except LinkError:
+        words = (
+            f"this station speaks version {VERSION}, not {content['version']}: install the same "
+            "version of bedside on both"
+        )
+        return _action_id(content), "", {}, words
+    action_id, name = _action_id(content), str(content["action"])
     arguments = content.get("arguments", {})
-    if not isinstance(arguments, dict) or not 1 <= len(action_id) <= 64:
-        raise ValueError("an action needs an id and an object of arguments")
+    if not isinstance(arguments, dict):
+        raise ValueError("an action's arguments are an object")
     age_s = abs(wall_s - float(content["wall_s"]))
     late = "the action came too late, or a clock is wrong: ask again"
     old = "" if age_s <= ACTION_AGE_S else late
     return action_id, name, arguments, old
+
+
+def _action_id(content: Mapping[str, Any]) -> str:
+    action_id = str(content["id"])
+    if not 1 <= len(action_id) <= 64:
+        raise ValueError("an action has an id of 1 to 64 characters")
+    return action_id
 
 
 def result_payload(done: ActionDone) -> bytes:
