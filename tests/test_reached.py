@@ -7,4 +7,4 @@ from tests.readme import told
 
 
 def test_the_readme_says_what_was_measured_of_months() -> None:
-    assert told("tests.reached") == table()
+    assert told("tests.reached") == table(), "run python -m tests.reached, and commit both"
