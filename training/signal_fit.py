@@ -93,23 +93,11 @@ def write(path: Path, names: tuple[str, ...], layers: Layers, what: str) -> None
     path.write_text("\n".join(lines), encoding="utf-8")
 
 
-class _Describing(fibrillation.FibrillationRule):
-    """The rule, remembering its descriptors."""
-
-    def __init__(self) -> None:
-        self.met: list[Float64Array | None] = []
-        super().__init__()
-
-    def _judge(self, window_mv: Float64Array) -> float:
-        self.met.append(fibrillation.describe(window_mv))
-        return 0.0
-
-
 def _windows(signal_mv: Float64Array, truth: NDArray[np.int64]) -> Examples:
     """Windows that fibrillate throughout, count 5, and those that do not; in between: none."""
-    rule = _Describing()
     evidence, classes, weight = [], [], []
-    for verdict, met in zip(rule.process(signal_mv), rule.met, strict=True):
+    for verdict in fibrillation.FibrillationRule().process(signal_mv):
+        met = fibrillation.describe(verdict.window_mv)
         inside = truth[verdict.position - fibrillation.WINDOW : verdict.position]
         fibrillating = float((inside == 1).mean())
         if met is None or (fibrillating < 0.97 and float((inside > 0).mean()) > 0.1):

@@ -50,12 +50,28 @@ _TAPER = np.hanning(WINDOW)
 _HZ_PER_BIN = 250.0 / 1024.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Verdict:
-    """How the four seconds before `position` look: above 0 rather fibrillation than not."""
+    """How the four seconds before `position` look, shape (1000,), band-passed mV.
+
+    It is judged when somebody asks: most verdicts are not needed, because one near by says no.
+    """
 
     position: int
-    log_odds: float
+    window_mv: Float64Array
+    _log_odds: float | None = None
+
+    @property
+    def log_odds(self) -> float:
+        """Above 0 rather fibrillation than not."""
+        if self._log_odds is None:
+            self._log_odds = _judge(self.window_mv)
+        return self._log_odds
+
+    @property
+    def has_denied(self) -> bool:
+        """Whether it was asked, and is no fibrillation."""
+        return self._log_odds is not None and self._log_odds <= 0.0
 
 
 class FibrillationRule:
@@ -84,14 +100,15 @@ class FibrillationRule:
             self._window_mv = np.concatenate((self._window_mv[-WINDOW + HOP :], filtered))
             self._position += HOP
             if len(self._window_mv) == WINDOW:
-                verdicts.append(Verdict(self._position, self._judge(self._window_mv)))
+                verdicts.append(Verdict(self._position, self._window_mv))
         return verdicts
 
-    def _judge(self, window_mv: Float64Array) -> float:
-        evidence = describe(window_mv)
-        if evidence is None:
-            return -10.0
-        return float(OUTPUT @ np.tanh(HIDDEN @ evidence + HIDDEN_BIAS)) + OUTPUT_BIAS
+
+def _judge(window_mv: Float64Array) -> float:
+    evidence = describe(window_mv)
+    if evidence is None:
+        return -10.0
+    return float(OUTPUT @ np.tanh(HIDDEN @ evidence + HIDDEN_BIAS)) + OUTPUT_BIAS
 
 
 def describe(window_mv: Float64Array) -> Float64Array | None:

@@ -115,7 +115,8 @@ class SignalQuality:
         swing_mv = max(swing_mv, usual_mv)
         if hum_mv > _SMALLEST_NOISE_MV and hum_mv > 0.5 * _MAINS_SHARE * swing_mv:
             return max(0.0, 1.0 - 0.5 * hum_mv / (_MAINS_SHARE * swing_mv)), "mains"
-        noise_mv = median(np.abs(fast_mv).tolist())
+        middle = np.partition(np.abs(fast_mv), (_SECOND // 2 - 1, _SECOND // 2))
+        noise_mv = float(middle[_SECOND // 2 - 1] + middle[_SECOND // 2]) / 2.0
         if noise_mv > _SMALLEST_NOISE_MV and noise_mv > 0.5 * _NOISE_SHARE * swing_mv:
             return max(0.0, 1.0 - 0.5 * noise_mv / (_NOISE_SHARE * swing_mv)), "noise"
         return 1.0, ""

@@ -16,7 +16,7 @@ import numpy as np
 
 from bedside.ecg.baseline_jump import BaselineJump
 from bedside.ecg.beat_size import BeatSize
-from bedside.ecg.fibrillation import HOP, WINDOW, FibrillationRule
+from bedside.ecg.fibrillation import HOP, WINDOW, FibrillationRule, Verdict
 from bedside.ecg.irregularity import irregularly_irregular
 from bedside.ecg.rpeaks import DECISION_DELAY_SAMPLES
 from bedside.events import WINDOW_RATE_HZ, BeatClass, Float64Array
@@ -145,7 +145,7 @@ class Rhythm:
         self._fast_since: dict[str, int] = {}
         self._even_to = position - WINDOW
         wanted = 1 + round((self.limits.vf_s - _UNSURE_S) * WINDOW_RATE_HZ / HOP)
-        self._verdicts: deque[bool] = deque(maxlen=max(3, wanted))
+        self._verdicts: deque[Verdict] = deque(maxlen=max(3, wanted))
 
     @property
     def heart_rate_bpm(self) -> float | None:
@@ -164,16 +164,22 @@ class Rhythm:
         if self._jump.settled_at != settled_at:
             self._size.forget()
         for verdict in self._fibrillation.process(samples_mv):
-            self._verdicts.append(verdict.log_odds > 0.0)
+            self._verdicts.append(verdict)
             if len(self._verdicts) < (self._verdicts.maxlen or 0):
                 continue
             position = self._start + verdict.position
             # What a verdict judges must lie behind the last even beats of a tachycardia.
-            if all(self._verdicts) and position - self._even_to >= WINDOW:
+            if position - self._even_to >= WINDOW and self._all_fibrillate():
                 onset = max(self._start, position - round(self.limits.vf_s * WINDOW_RATE_HZ))
                 self._begin("vf", onset, "ventricular fibrillation or flutter", None)
-            if self._verdicts[-1] and "vf" in self._present:
+            if "vf" in self._present and verdict.log_odds > 0.0:
                 self._hold("vf", position)
+
+    def _all_fibrillate(self) -> bool:
+        # The newest that says no spares judging the others for the longest time.
+        return not any(verdict.has_denied for verdict in self._verdicts) and all(
+            verdict.log_odds > 0.0 for verdict in reversed(self._verdicts)
+        )
 
     def peak(self, position: int) -> None:
         """Take the next R peak: from here on the heart has not stopped before `position`."""
