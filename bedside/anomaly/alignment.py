@@ -20,6 +20,10 @@ def aligned(
     """
     wide = np.pad(np.asarray(template_mv, dtype=np.float64), SHIFTS, mode="edge")
     moved = np.stack([wide[shift : shift + WINDOW_SAMPLES] for shift in range(2 * SHIFTS + 1)])
-    distance = np.stack([np.abs(windows_mv - one).mean(axis=1) for one in moved])
-    nearest: NDArray[np.float64] = moved[distance.argmin(axis=0)]
+    distance = np.empty((len(moved), len(windows_mv)))
+    apart = np.empty(windows_mv.shape)
+    for one, sums in zip(moved, distance, strict=True):
+        np.abs(np.subtract(windows_mv, one, out=apart), out=apart)
+        np.add.reduce(apart, axis=1, out=sums)
+    nearest: NDArray[np.float64] = moved[(distance / WINDOW_SAMPLES).argmin(axis=0)]
     return nearest

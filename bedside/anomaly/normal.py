@@ -47,24 +47,47 @@ def alike(windows: Sequence[BeatWindow]) -> list[BeatWindow]:
     It does not trust the beat classes: an ectopic beat that was taken for a normal one teaches
     nothing either.
     """
-    beats_mv = np.stack([window.window_mv for window in windows]).astype(np.float64)
-    template_mv = aligned(np.median(beats_mv, axis=0), beats_mv)
-    beats_qrs, template_qrs = _centred(beats_mv[:, QRS]), _centred(template_mv[:, QRS])
-    norm = np.linalg.norm(beats_qrs, axis=1) * np.linalg.norm(template_qrs, axis=1)
-    likeness = (beats_qrs * template_qrs).sum(axis=1) / np.maximum(norm, 1e-9)
-    same = likeness >= LEAST_LIKENESS
-    return [window for window, one in zip(windows, same, strict=True) if one]
+    return _Compared(windows).alike()
 
 
 def learn(windows: Sequence[BeatWindow]) -> Normal:
     """The normal of a patient whose usual beats are `windows`, at least one of them."""
-    beats_mv = np.stack([window.window_mv for window in windows]).astype(np.float64)
-    template_mv = np.median(beats_mv, axis=0)
-    apart_mv = np.abs(beats_mv - aligned(template_mv, beats_mv))
-    early = np.array([window.timing.prematurity for window in windows])
+    return _learned(_Compared(windows))
+
+
+def learn_alike(windows: Sequence[BeatWindow], fewest: int) -> Normal | None:
+    """What those of `windows` teach that are alike; None where they are fewer than `fewest`."""
+    compared = _Compared(windows)
+    usual = compared.alike()
+    if len(usual) < fewest:
+        return None
+    # Mostly all are alike, and then they have been compared with their median already.
+    return _learned(compared if len(usual) == len(windows) else _Compared(usual))
+
+
+class _Compared:
+    """Beats beside their median, which is moved to each of them: arrays of shape (n, 192), mV."""
+
+    def __init__(self, windows: Sequence[BeatWindow]) -> None:
+        self.windows = windows
+        self.beats_mv = np.array([window.window_mv for window in windows], np.float64)
+        self.median_mv: NDArray[np.float64] = np.median(self.beats_mv, axis=0)
+        self.aligned_mv = aligned(self.median_mv, self.beats_mv)
+
+    def alike(self) -> list[BeatWindow]:
+        beats_qrs, median_qrs = _centred(self.beats_mv[:, QRS]), _centred(self.aligned_mv[:, QRS])
+        norm = np.linalg.norm(beats_qrs, axis=1) * np.linalg.norm(median_qrs, axis=1)
+        likeness = (beats_qrs * median_qrs).sum(axis=1) / np.maximum(norm, 1e-9)
+        same = likeness >= LEAST_LIKENESS
+        return [window for window, one in zip(self.windows, same, strict=True) if one]
+
+
+def _learned(compared: _Compared) -> Normal:
+    apart_mv = np.abs(compared.beats_mv - compared.aligned_mv)
+    early = np.array([window.timing.prematurity for window in compared.windows])
     return Normal(
-        beats=len(windows),
-        template_mv=template_mv.astype(np.float32),
+        beats=len(compared.windows),
+        template_mv=compared.median_mv.astype(np.float32),
         spread_mv=(OF_NORMAL * np.median(apart_mv, axis=0)).astype(np.float32),
         prematurity_spread=max(
             LEAST_PREMATURITY_SPREAD, OF_NORMAL * float(np.median(np.abs(early)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from bedside.anomaly.normal import Normal, alike, learn
+from bedside.anomaly.normal import Normal, learn_alike
 from bedside.events import BeatClass, BeatWindow
 
 REMEMBERED_BEATS = 100
@@ -36,6 +36,4 @@ class Provisional:
         self._new += 1
         if len(self._windows) >= FEWEST_BEATS and self._new >= EVERY_BEATS:
             self._new = 0
-            usual = alike(tuple(self._windows))
-            if len(usual) >= FEWEST_BEATS:
-                self.normal = learn(usual)
+            self.normal = learn_alike(self._windows, FEWEST_BEATS) or self.normal
