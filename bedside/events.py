@@ -45,6 +45,10 @@ class Flags(IntFlag):
     SYNTHETIC = 32
     SETTLING = 64
 
+    def has(self, some: Flags) -> bool:
+        """Whether one of `some` is set: `&` would make a set first, ten times as slowly."""
+        return int.__and__(self, some) != 0
+
 
 LEAD_OFF = Flags.LEAD_OFF_PLUS | Flags.LEAD_OFF_MINUS
 

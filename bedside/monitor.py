@@ -50,7 +50,11 @@ SATURATED_S = 1.0
 
 ECTOPIC_WINDOW_S = 60.0
 
+_Shown = tuple[float | None, float | None, float | None, str, str]
+"""Of `Vitals`, all but the moment."""
+
 STANDBY_S = 1800.0
+_CLOCK_NOT_SET = "the node's clock is not set"
 LONGEST_ACTION_S = 86_400.0
 
 
@@ -94,7 +98,7 @@ class Monitor:
         self._saturated_samples = 0
         self._ectopics_us: list[int] = []
         self._judged_to = 0
-        self._vitals = Vitals(0, None, None, None)
+        self._shown: _Shown = (None, None, None, "", "")
 
     @property
     def alarms(self) -> EngineState:
@@ -164,17 +168,18 @@ class Monitor:
         self._batch = batch
         self._heard_us = batch.at_us
         self._saturated_samples = (
-            self._saturated_samples + len(batch.samples) if batch.flags & Flags.SATURATED else 0
+            self._saturated_samples + len(batch.samples) if batch.flags.has(Flags.SATURATED) else 0
         )
         reason = self._unusable(batch)
         if reason or rate_changed:
             events += self._pause_analysis(batch.at_us)
         events += self._alarms.suspend(reason, batch.at_us)
-        events += self._alarms.observe(
-            Observation("lead-off", bool(batch.flags & LEAD_OFF), batch.at_us, _electrode(batch)),
-            batch.at_us,
-        )
-        events += self._alarms.observe(Observation("node-silent", False, batch.at_us), batch.at_us)
+        if batch.flags.has(LEAD_OFF):
+            off = Observation("lead-off", True, batch.at_us, _electrode(batch))
+            events += self._alarms.observe(off, batch.at_us)
+        else:
+            events += self._alarms.absent("lead-off", batch.at_us)
+        events += self._alarms.absent("node-silent", batch.at_us)
         if reason:
             events.append(self._blank(batch))
         else:
@@ -247,7 +252,7 @@ class Monitor:
                     beat.beat_class,
                     beat.quality,
                     beat.heart_rate_bpm,
-                    bool(self._batch.flags & Flags.SYNTHETIC),
+                    self._batch.flags.has(Flags.SYNTHETIC),
                 )
             )
         return events + self._scoring.ask(asked, at_us)
@@ -281,9 +286,9 @@ class Monitor:
         return Wave(batch.at_us, position, np.full(count, np.nan, np.float32), batch.flags)
 
     def _unusable(self, batch: Batch) -> str:
-        if batch.flags & LEAD_OFF:
+        if batch.flags.has(LEAD_OFF):
             return "lead off"
-        if batch.flags & Flags.SETTLING:
+        if batch.flags.has(Flags.SETTLING):
             return "settling"
         if self._saturated_samples > SATURATED_S * batch.rate_hz:
             return "signal saturated"
@@ -309,15 +314,15 @@ class Monitor:
 
     def _advance(self, at_us: int, wall_us: int) -> list[Event]:
         since_us = self._clock_unset_us
-        clock = Observation(
-            "clock-unsynced", since_us is not None, since_us or at_us, "the node's clock is not set"
-        )
-        return [
-            *self._alarms.observe(clock, at_us),
-            *self._alarms.advance(at_us),
-            *self._scoring.advance(at_us, wall_us, self._alarms.state.lethal),
-            *self._show(at_us),
-        ]
+        if since_us is None:
+            events = self._alarms.absent("clock-unsynced", at_us)
+        else:
+            unset = Observation("clock-unsynced", True, since_us or at_us, _CLOCK_NOT_SET)
+            events = self._alarms.observe(unset, at_us)
+        events += self._alarms.advance(at_us)
+        events += self._scoring.advance(at_us, wall_us, self._alarms.state.lethal)
+        events += self._show(at_us)
+        return events
 
     def _show(self, at_us: int) -> list[Event]:
         """The numerals, when they changed."""
@@ -326,18 +331,17 @@ class Monitor:
         horizon_us = at_us - round(ECTOPIC_WINDOW_S * 1e6)
         self._ectopics_us = [time_us for time_us in self._ectopics_us if time_us > horizon_us]
         rate = self._chain.rhythm.heart_rate_bpm if self._running and not suspended else None
-        vitals = Vitals(
-            self._vitals.at_us,
+        shown = (
             None if rate is None else float(round(rate)),
             None if rate is None else float(len(self._ectopics_us)),
             None if quality is None or suspended else quality.index,
             "" if quality is None or suspended else quality.reason,
             suspended,
         )
-        if vitals == self._vitals:
+        if shown == self._shown:
             return []
-        self._vitals = replace(vitals, at_us=at_us)
-        return [self._vitals]
+        self._shown = shown
+        return [Vitals(at_us, *shown)]
 
     # ── scores ────────────────────────────────────────────────────────────────────────────────
 

@@ -82,7 +82,7 @@ class Picture:
             self.ring.write(event)
             with self._lock:
                 self._heard_at_us = event.at_us
-                synthetic = bool(event.flags & Flags.SYNTHETIC)
+                synthetic = event.flags.has(Flags.SYNTHETIC)
                 if synthetic != self._snapshot.synthetic:
                     self._snapshot = replace(self._snapshot, synthetic=synthetic)
             return

@@ -217,7 +217,7 @@ class Ward:
             bed.stream.not_stored(batch.boot_id, batch.sequence, batch.sequence)
         if arrival.kind is ArrivalKind.LIVE:
             bed.pairs.heard_of(batch.boot_id)
-            clock_set = bool(batch.flags & Flags.CLOCK_SYNCED)
+            clock_set = batch.flags.has(Flags.CLOCK_SYNCED)
             if clock_set != bed.clock_set:
                 bed.clock_set = clock_set
                 self._step(batch.node, Health(batch.at_us, "clock", clock_set))

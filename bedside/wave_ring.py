@@ -16,7 +16,7 @@ RING_SAMPLES = 250 * 40
 
 def drawn_samples(wave: Wave) -> Float32Array:
     """The samples of a piece as they are drawn: what a loose electrode picks up is not."""
-    if wave.flags & LEAD_OFF:
+    if wave.flags.has(LEAD_OFF):
         return np.full_like(wave.samples_mv, np.nan)
     return wave.samples_mv
 
@@ -33,7 +33,7 @@ class WaveRing:
 
     def write(self, wave: Wave) -> None:
         """Append a piece; a jump in position leaves NaN behind."""
-        lead_off = bool(wave.flags & LEAD_OFF)
+        lead_off = wave.flags.has(LEAD_OFF)
         samples = drawn_samples(wave)
         with self._lock:
             self._marks.extend(wave.marks)
@@ -55,6 +55,10 @@ class WaveRing:
             )
 
     def _place(self, position: int, samples: Float32Array, lead_off: bool) -> None:
-        where = np.arange(position, position + len(samples)) % RING_SAMPLES
-        self._samples[where] = samples
-        self._lead_off[where] = lead_off
+        first = position % RING_SAMPLES
+        before_end = min(len(samples), RING_SAMPLES - first)
+        self._samples[first : first + before_end] = samples[:before_end]
+        self._lead_off[first : first + before_end] = lead_off
+        over = len(samples) - before_end
+        self._samples[:over] = samples[before_end:]
+        self._lead_off[:over] = lead_off

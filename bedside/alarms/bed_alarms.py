@@ -54,6 +54,12 @@ class BedAlarms:
         self.state, changes = engine.observe(self.state, seen, at_us)
         return list(changes)
 
+    def absent(self, code: str, at_us: int) -> list[Event]:
+        """A rule does not see its cause, as it mostly does not: only an open alarm cares."""
+        if code not in self._seen and self.state.open_instance(code) is None:
+            return []
+        return self.observe(Observation(code, False, at_us), at_us)
+
     def second(self, artefact: bool, start_us: int, at_us: int) -> list[Event]:
         """Take the verdict on one more second of signal, which began at `start_us`."""
         if not self.armed:
@@ -66,7 +72,7 @@ class BedAlarms:
         whole = bool(reason)
         if whole:
             self._poor_signal.clear()
-            events += self.observe(Observation("poor-signal", False, at_us), at_us)
+            events += self.absent("poor-signal", at_us)
         elif self._poor_signal.present:
             reason, whole = POOR_SIGNAL, self._poor_signal.undecidable
         if reason != self.state.suspended:
@@ -78,7 +84,11 @@ class BedAlarms:
         """Time goes on, with or without signal: what is present is told again, sounds are due."""
         events: list[Event] = []
         if self.armed:
-            events += self.observe(self._no_monitoring.observe(self.limits, at_us), at_us)
+            unwatched = self._no_monitoring.observe(self.limits, at_us)
+            if unwatched is None:
+                events += self.absent("no-monitoring", at_us)
+            else:
+                events += self.observe(unwatched, at_us)
             for seen in self._seen.values():
                 self.state, changes = engine.observe(self.state, seen, at_us)
                 events += changes

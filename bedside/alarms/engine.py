@@ -60,13 +60,19 @@ class EngineState:
 
     def open_instance(self, code: str) -> Instance | None:
         """The instance of a condition whose cause has not ended, if there is one."""
-        return next((i for i in self.instances if i.code == code and i.ended_us is None), None)
+        for instance in self.instances:
+            if instance.code == code and instance.ended_us is None:
+                return instance
+        return None
 
     @property
     def lethal(self) -> str:
         """What an active lethal alarm says, empty while there is none."""
-        active = (i for i in self.instances if i.active_us is not None and i.ended_us is None)
-        return next((i.text for i in active if CONDITIONS[i.code].lethal), "")
+        for instance in self.instances:
+            active = instance.active_us is not None and instance.ended_us is None
+            if active and CONDITIONS[instance.code].lethal:
+                return instance.text
+        return ""
 
     def decides(self, code: str) -> bool:
         """Whether a condition is neither suspended nor disabled."""

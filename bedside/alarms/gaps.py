@@ -37,8 +37,10 @@ class NoMonitoring:
         self._since_us = at_us if reason else None
         self._reason = reason or self._reason
 
-    def observe(self, limits: Limits, at_us: int) -> Observation:
-        """Whether too much of the last minute went by without monitoring."""
+    def observe(self, limits: Limits, at_us: int) -> Observation | None:
+        """What is to say where too much of the last minute went by without monitoring."""
+        if self._since_us is None and not self._stretches:
+            return None
         horizon_us = at_us - round(limits.no_monitoring_of_s * 1e6)
         while self._stretches and self._stretches[0][1] <= horizon_us:
             self._stretches.popleft()
@@ -47,7 +49,7 @@ class NoMonitoring:
             stretches.append((self._since_us, at_us))
         lost_us = sum(end - max(start, horizon_us) for start, end in stretches)
         if lost_us <= limits.no_monitoring_s * 1e6:
-            return Observation("no-monitoring", False, at_us)
+            return None
         text = (
             f"no monitoring for {limits.no_monitoring_s:g} of {limits.no_monitoring_of_s:g} s: "
             f"{self._reason}"

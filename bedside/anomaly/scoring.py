@@ -85,6 +85,8 @@ class BeatScoring:
 
     def ask(self, beats: list[tuple[BeatWindow, int]], at_us: int) -> list[Event]:
         """Ask for the scores of beats, each with the time of its R peak in µs."""
+        if not beats:
+            return []
         while len(self._awaited) > MOST_AWAITED:
             del self._awaited[next(iter(self._awaited))]
         known = self.baseline or self._provisional.normal
@@ -96,7 +98,7 @@ class BeatScoring:
         if self.baseline is None:
             for window in windows:
                 self._provisional.add(window)
-        return [ScoreRequest(at_us, windows, known)] if windows else []
+        return [ScoreRequest(at_us, windows, known)]
 
     def answer(self, scores: Scores) -> tuple[list[Event], list[Observation]]:
         """Scores came back; the scored beats, and what the episode rule says of them."""

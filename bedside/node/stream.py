@@ -217,7 +217,7 @@ class Stream:
             boot.origin = min(recorded_from, heard_from)
 
     def _is_live(self, boot: _Boot, batch: Batch, sequence: int) -> bool:
-        if batch.flags & Flags.REPLAYED or self._present() is not boot:
+        if batch.flags.has(Flags.REPLAYED) or self._present() is not boot:
             return False
         if boot.live_sequence is None:
             return sequence >= boot.newest

@@ -38,9 +38,9 @@ class Staged:
     def wall_us(self) -> int:
         """Unix time of the first sample: the node's, else as the batch came, else 0."""
         batch = self.batch
-        if batch.flags & Flags.CLOCK_SYNCED:
+        if batch.flags.has(Flags.CLOCK_SYNCED):
             wall_us = batch.wall_us
-        elif batch.flags & Flags.REPLAYED or self.heard_wall_us <= 0:
+        elif batch.flags.has(Flags.REPLAYED) or self.heard_wall_us <= 0:
             return 0
         else:
             wall_us = self.heard_wall_us - round(len(batch.samples) / batch.rate_hz * 1e6)
@@ -71,7 +71,7 @@ class Run:
         """Whether a batch may be counted in."""
         before, batch = self.first.batch, staged.batch
         expected_us = self.first.wall_us + round(self.count / before.rate_hz * 1e6)
-        step_us = _STEP_US[bool(batch.flags & Flags.CLOCK_SYNCED)]
+        step_us = _STEP_US[batch.flags.has(Flags.CLOCK_SYNCED)]
         known = (self.first.wall_us > 0, staged.wall_us > 0)
         return (
             not self.alone

@@ -18,7 +18,7 @@ def first_alarm_s(stretches: list[tuple[float, float]], until_s: int = 200) -> f
         if now != was:
             gaps.suspended("lead off" if now else "", round(at_s * S))
             was = now
-        if gaps.observe(Limits(), round(at_s * S)).present:
+        if gaps.observe(Limits(), round(at_s * S)) is not None:
             return at_s
     return None
 
@@ -36,12 +36,13 @@ def test_short_stretches_add_up_within_any_minute() -> None:
 def test_it_ends_when_the_last_minute_was_monitored_enough() -> None:
     gaps = NoMonitoring()
     gaps.suspended("lead off", 0)
-    assert gaps.observe(Limits(), 31 * S).present
+    assert gaps.observe(Limits(), 31 * S) is not None
     gaps.suspended("", 31 * S)
     seen = gaps.observe(Limits(), 60 * S)
+    assert seen is not None
     assert seen.present
     assert seen.text == "no monitoring for 30 of 60 s: lead off"
-    assert not gaps.observe(Limits(), 62 * S).present
+    assert gaps.observe(Limits(), 62 * S) is None
 
 
 def present(seconds: str) -> str:
