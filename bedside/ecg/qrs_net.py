@@ -56,7 +56,7 @@ _LEARNING = 300
 _PIECE = 50
 """Frames that are worked on at once."""
 
-_ROOM = 8 * _PIECE
+_ROOM = 2 * _PIECE
 """Frames that a layer takes before it moves its past to the front."""
 
 
