@@ -67,7 +67,7 @@ class Broadcast:
                 self._trace(event)
             return
         if isinstance(event, BeatScored):
-            last = self._picture.snapshot(at_us, wall_us).last_beat
+            last = self._picture.last_beat
             if last is not None:
                 self._beats.append(last)
         if isinstance(event, _SHOWN_AT_ONCE):

@@ -22,6 +22,9 @@ from bedside.settings import Settings
 SAID_EVERY_S = 10.0
 """An overload is a line in the log this often, not one for each batch; it is counted and alarms."""
 
+MOST_KNOWN = 10_000
+"""Topics of batches that are told by one look; who sends under more names costs only time."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -68,6 +71,7 @@ class Inbox:
         self._refused = refused
         self._now_us = now_us
         self._said_s = float("-inf")
+        self._nodes: dict[str, str] = {}
 
     def streams(self) -> tuple[str, ...]:
         """The topics of batches; what does not come is asked for by the acknowledgement."""
@@ -85,6 +89,10 @@ class Inbox:
     def receive(self, topic: str, payload: bytes) -> None:
         """Take one message."""
         received_s = time.monotonic()
+        node = self._nodes.get(topic)
+        if node is not None:
+            self._batch(node, payload, received_s)
+            return
         action = station_topics.action_of(topic, self._settings.station.name)
         if action is not None:
             self._asked(*action, payload)
@@ -92,18 +100,23 @@ class Inbox:
         if station_topics.station_of(topic):
             self._told(topic, payload, now=True)
             return
-        node = wire.node_of(topic)
-        if node is None or node[1] != "ecg" or not self._serves(node[0]):
+        of = wire.node_of(topic)
+        if of is None or of[1] != "ecg" or not self._serves(of[0]):
             return
+        if len(self._nodes) < MOST_KNOWN:
+            self._nodes[topic] = of[0]
+        self._batch(of[0], payload, received_s)
+
+    def _batch(self, node: str, payload: bytes, received_s: float) -> None:
         try:
-            batch = wire.decode_batch(payload, node[0], self._now_us())
+            batch = wire.decode_batch(payload, node, self._now_us())
         except wire.WireError as error:
             self._refused[error.reason] += 1
-            _log.warning("a batch of node %s is refused: %s", node[0], error)
+            _log.warning("a batch of node %s is refused: %s", node, error)
             return
         if not self._hear(batch, received_s) and received_s - self._said_s > SAID_EVERY_S:
             self._said_s = received_s
-            _log.error("analysis cannot keep up: a batch of node %s waits at the node", node[0])
+            _log.error("analysis cannot keep up: a batch of node %s waits at the node", node)
 
     def receive_kept(self, topic: str, payload: bytes) -> None:
         """Take one message that the broker kept from before."""

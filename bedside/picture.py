@@ -92,7 +92,8 @@ class Picture:
     def set_links(self, links: tuple[LinkState, ...]) -> None:
         """Replace the states of the links."""
         with self._lock:
-            self._snapshot = replace(self._snapshot, links=links)
+            if links != self._snapshot.links:
+                self._snapshot = replace(self._snapshot, links=links)
 
     def set_fault(self, words: str) -> None:
         """Say why the picture may be believed no more; empty: it may."""
@@ -112,14 +113,22 @@ class Picture:
                     self._log[index] = replace(line, delivery=state)
             self._snapshot = replace(self._snapshot, log=tuple(self._log))
 
+    @property
+    def last_beat(self) -> LastBeat | None:
+        """The newest beat that was scored."""
+        return self._snapshot.last_beat
+
+    def age_s(self, at_us: int) -> float:
+        """The time since the last sample arrived; infinite before the first."""
+        return (at_us - self._heard_at_us) / 1e6 if self._heard_at_us else float("inf")
+
     def snapshot(self, at_us: int, wall_us: int) -> BedSnapshot:
-        """The picture at a moment, with its age: the time since the last sample arrived."""
+        """The picture at a moment, with its age."""
         with self._lock:
-            age_s = (at_us - self._heard_at_us) / 1e6 if self._heard_at_us else float("inf")
             return replace(
                 self._snapshot,
                 wall_us=wall_us,
-                age_s=age_s,
+                age_s=self.age_s(at_us),
                 sound_paused_s=_left_s(self._sound_paused_until_us, at_us),
                 standby_s=_left_s(self._standby_until_us, at_us),
             )
@@ -160,27 +169,26 @@ class Picture:
                 return before
             case BeatScored():
                 self._errors.append((event.error, event.abnormal))
-                scored = replace(
-                    before,
-                    errors=tuple(error for error, _ in self._errors),
-                    abnormal=tuple(abnormal for _, abnormal in self._errors),
-                    gauge_threshold=event.gauge_threshold,
-                )
-                if not len(event.window_mv):
-                    return scored  # heard of from afar, where waveforms go another way
-                last = LastBeat(
-                    wall_us,
-                    event.error,
-                    event.gauge_threshold,
-                    event.abnormal,
-                    event.window_mv,
-                    event.reconstruction_mv,
-                    self._classes.get(event.sample, ""),
-                )
+                last, last_abnormal = before.last_beat, before.last_abnormal
+                if len(event.window_mv):  # what is heard of from afar has its waveforms elsewhere
+                    last = LastBeat(
+                        wall_us,
+                        event.error,
+                        event.gauge_threshold,
+                        event.abnormal,
+                        event.window_mv,
+                        event.reconstruction_mv,
+                        self._classes.get(event.sample, ""),
+                    )
+                    last_abnormal = last if event.abnormal else last_abnormal
+                errors, abnormal = zip(*self._errors, strict=True)
                 return replace(
-                    scored,
+                    before,
+                    errors=errors,
+                    abnormal=abnormal,
+                    gauge_threshold=event.gauge_threshold,
                     last_beat=last,
-                    last_abnormal=last if event.abnormal else before.last_abnormal,
+                    last_abnormal=last_abnormal,
                 )
             case AlarmChanged(instance=instance):
                 if _shown(instance):

@@ -569,7 +569,7 @@ class Ward:
             bed.broadcast.state(now_us, wall_us)
 
     def _links(self, bed: _Bed) -> tuple[LinkState, ...]:
-        age_s = bed.picture.snapshot(self._ports.now_us(), 0).age_s
+        age_s = bed.picture.age_s(self._ports.now_us())
         node = None if age_s == float("inf") else age_s < NODE_SILENT_S
         links = [LinkState("node", node)]
         cloud = self.station.health_of("cloud")

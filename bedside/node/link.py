@@ -29,6 +29,8 @@ from bedside.node.client import CONNECT_TIMEOUT_S, Client, new_client
 FIRST_RETRY_S = 0.25
 LONGEST_RETRY_S = 8.0
 FLUSH_S = 1.0
+_LOOK_EVERY_S = 0.5
+"""paho looks so often whether a ping is due or its answer is late."""
 
 _P = ParamSpec("_P")
 
@@ -58,7 +60,7 @@ class Link:
         on_message: Callable[[str, bytes], None] = lambda topic, payload: None,
         on_kept: Callable[[str, bytes], None] | None = None,
         on_state: Callable[[bool, str], None] = lambda connected, detail: None,
-        on_published: Callable[[int], None] = lambda token: None,
+        on_published: Callable[[int], None] | None = None,
     ) -> None:
         self._address = address
         self._client_id = client_id
@@ -171,15 +173,6 @@ class Link:
             self.last_message_monotonic_s = time.monotonic()
             self._guard(self._deliver, message)
 
-        def published(
-            _client: mqtt.Client,
-            _userdata: object,
-            token: int,
-            _reason: ReasonCode,
-            _properties: Properties,
-        ) -> None:
-            self._guard(self._on_published, token)
-
         def disconnected(
             _client: mqtt.Client,
             _userdata: object,
@@ -191,7 +184,19 @@ class Link:
 
         client.on_connect = connected
         client.on_message = message
-        client.on_publish = published
+        heard = self._on_published
+        if heard is not None:
+
+            def published(
+                _client: mqtt.Client,
+                _userdata: object,
+                token: int,
+                _reason: ReasonCode,
+                _properties: Properties,
+            ) -> None:
+                self._guard(heard, token)
+
+            client.on_publish = published
         client.on_disconnect = disconnected
         return client
 
@@ -272,18 +277,24 @@ def _serve(client: Client, wakened: socket.socket) -> None:
             return
         # Otherwise a small publish can wait 40 ms for the acknowledgement of the one before it.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        selector.register(connection, selectors.EVENT_READ)
+        wanted = selectors.EVENT_READ
+        selector.register(connection, wanted)
+        looked_s = time.monotonic()
         while client.socket() is not None:
-            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.want_write() else 0)
-            selector.modify(connection, wanted)
-            ready = {key.fileobj: mask for key, mask in selector.select(0.5)}
+            want = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.want_write() else 0)
+            if want != wanted:
+                wanted = want
+                selector.modify(connection, wanted)
+            ready = {key.fileobj: mask for key, mask in selector.select(_LOOK_EVERY_S)}
             if wakened in ready:
                 wakened.recv(4096)
             if ready.get(connection, 0) & selectors.EVENT_READ:
                 client.read()
             if client.want_write():
                 client.loop_write()
-            client.loop_misc()
+            if time.monotonic() - looked_s >= _LOOK_EVERY_S:
+                client.loop_misc()
+                looked_s = time.monotonic()
 
 
 def _wake(waker: socket.socket) -> None:
