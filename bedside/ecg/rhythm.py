@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -16,6 +17,7 @@ import numpy as np
 
 from bedside.ecg.baseline_jump import BaselineJump
 from bedside.ecg.beat_size import BeatSize
+from bedside.ecg.bigeminy import HIDING_BEATS, every_second_ventricular, hides_ventricular
 from bedside.ecg.fibrillation import HOP, WINDOW, FibrillationRule, Verdict
 from bedside.ecg.irregularity import irregularly_irregular
 from bedside.ecg.rpeaks import DECISION_DELAY_SAMPLES
@@ -26,20 +28,21 @@ HOLD_S = {
     "asystole": 5.0,
     "vf": 5.0,
     "vt": 10.0,
-    "pause": 5.0,
-    "pvc-run": 10.0,
-    "extreme-tachy": 30.0,
-    "extreme-brady": 30.0,
-    "tachy": 30.0,
-    "brady": 30.0,
-    "bigeminy": 60.0,
-    "irregular": 60.0,
+    "pause": 30.0,
+    "pvc-run": 30.0,
+    "extreme-tachy": 60.0,
+    "extreme-brady": 60.0,
+    "tachy": 60.0,
+    "brady": 60.0,
+    "bigeminy": 120.0,
+    "irregular": 120.0,
 }
 """A condition ends when nothing has spoken for it for so long.
 
 A rhythm that is interrupted by a few beats is still the same episode: without this it would alarm
-anew each time. What kills is held longer than the gap that makes an asystole, no more; a rate as
-long as it takes to draw it from other beats; what describes minutes of rhythm longest.
+anew each time. What kills is held longer than the gap that makes an asystole, no more; an event
+half a minute, a rate a minute, what describes minutes of rhythm two (as long as bedside monitors
+usually wait before they call atrial fibrillation over).
 """
 
 HYSTERESIS_BPM = 3.0
@@ -72,6 +75,9 @@ SLOW_BEATS = 4
 """… and in that of a slow heart, whose last intervals are all longer than `SLOW_RR_S`."""
 
 SLOW_RR_S = 1.2
+
+BRADY_BEATS = 6
+"""Beats that make a bradycardia: at 40/min, where the extreme one begins, they take 7.5 s."""
 
 _VENTRICULAR = BeatClass.VENTRICULAR
 _LETHAL = frozenset({"asystole", "vf", "vt"})
@@ -116,9 +122,13 @@ class Rhythm:
     call `reset` with the first usable position. Where no `peak` is given, `beat` stands for both.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        """Start at position 0 with the given limits (an adult's by default)."""
+    def __init__(self, limits: Limits | None = None, hold_s: Mapping[str, float] = HOLD_S) -> None:
+        """Start at position 0 with the given limits (an adult's by default).
+
+        `hold_s` says for how long each condition must be absent before it has ended.
+        """
         self.limits = limits or Limits()
+        self._hold_s = hold_s
         self._present: dict[str, int] = {}
         self._stopped = False
         self._held_to: dict[str, int] = {}
@@ -246,7 +256,7 @@ class Rhythm:
             ("extreme-tachy", limits.extreme_tachy_beats, limits.extreme_tachy_bpm, True),
             ("extreme-brady", limits.extreme_brady_beats, limits.extreme_brady_bpm, False),
             ("tachy", RATE_BEATS + 1, limits.tachy_bpm, True),
-            ("brady", SLOW_BEATS + 1, limits.brady_bpm, False),
+            ("brady", BRADY_BEATS, limits.brady_bpm, False),
         ):
             if len(known_s) < beats - 1:
                 continue
@@ -254,7 +264,7 @@ class Rhythm:
             # The number that is shown decides: "50/min, below 50/min" would be no sentence.
             rate_bpm = float(round(60.0 * (beats - 1) / sum(intervals_s)))
             beyond_bpm = rate_bpm - limit_bpm if too_fast else limit_bpm - rate_bpm
-            if beyond_bpm <= 0.0:
+            if beyond_bpm <= 0.0 or (code == "brady" and not self._is_slow()):
                 self._fast_since.pop(code, None)
             elif not graver and (not too_fast or self._long_enough(code, position)):
                 word = "above" if too_fast else "below"
@@ -264,6 +274,21 @@ class Rhythm:
                 )
             if beyond_bpm >= -HYSTERESIS_BPM and code in self._present:
                 self._hold(code, position)
+
+    def _is_slow(self) -> bool:
+        """Whether it is more than one gap that makes the mean a slow one.
+
+        A beat that was not heard and a compensatory pause slow the mean and no heart. Only the
+        medium alarm asks: what kills is judged by the mean as it is.
+        """
+        beats = self._shapes(BRADY_BEATS + HIDING_BEATS)
+        heard_s = [
+            (beats[last][0] - beats[last - 1][0]) / WINDOW_RATE_HZ
+            for last in range(1, len(beats))
+            if not hides_ventricular(beats[max(0, last + 1 - HIDING_BEATS) : last + 1])
+        ][1 - BRADY_BEATS :]
+        slowest_s = 60.0 / (self.limits.brady_bpm - 0.5)
+        return min(median(heard_s), sum(heard_s) / len(heard_s)) > slowest_s
 
     def _long_enough(self, code: str, position: int) -> bool:
         since = self._fast_since.setdefault(code, position)
@@ -305,23 +330,22 @@ class Rhythm:
 
     def _bigeminy(self, position: int) -> None:
         """Every second beat ventricular, and early."""
-        beats = list(self._beats)[-self.limits.bigeminy_beats :]
-        if len(beats) < self.limits.bigeminy_beats:
-            return
-        ventricular = [beat.beat_class is _VENTRICULAR for beat in beats]
-        first = ventricular[0]
-        if ventricular != [first == (index % 2 == 0) for index in range(len(beats))]:
-            return
-        intervals = [later.position - earlier.position for earlier, later in pairwise(beats)]
-        into = [
-            interval for interval, early in zip(intervals, ventricular[1:], strict=True) if early
-        ]
-        out_of = [
-            interval for interval, early in zip(intervals, ventricular, strict=False) if early
-        ]
-        if median(into) < SAME_RATE * median(out_of):
-            self._begin("bigeminy", beats[0].position, "every second beat ventricular", None)
+        wanted = self.limits.bigeminy_beats
+        if every_second_ventricular(self._shapes(wanted), wanted):
+            onset = self._beats[-min(wanted, len(self._beats))].position
+            self._begin("bigeminy", onset, "every second beat ventricular", None)
             self._hold("bigeminy", position)
+
+    def _shapes(self, count: int) -> list[tuple[int, bool | None]]:
+        """The last beats, in order: where each is, and whether it is ventricular."""
+        shapes = [
+            (
+                beat.position,
+                None if beat.beat_class is BeatClass.UNKNOWN else beat.beat_class is _VENTRICULAR,
+            )
+            for beat in itertools.islice(reversed(self._beats), count)
+        ]
+        return shapes[::-1]
 
     def _irregularity(self, position: int) -> None:
         since = position - round(self.limits.irregular_s * WINDOW_RATE_HZ)
@@ -345,7 +369,7 @@ class Rhythm:
             self._findings.append(Finding(code, True, onset, text, value))
 
     def _hold(self, code: str, position: int) -> None:
-        self._held_to[code] = position + round(HOLD_S[code] * WINDOW_RATE_HZ)
+        self._held_to[code] = position + round(self._hold_s[code] * WINDOW_RATE_HZ)
 
     def _end(self, code: str) -> None:
         self._held_to.pop(code, None)

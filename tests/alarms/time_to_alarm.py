@@ -63,6 +63,11 @@ class Case:
     before: str = "sinus:75"
     instead: tuple[str, ...] = ()
 
+    @property
+    def cause(self) -> str:
+        """What the signal turns into."""
+        return self.rhythm if self.fault is SignalFault.NONE else self.fault.value
+
 
 def last_beat(before: Sequence[HeartBeat], after: Sequence[HeartBeat], change_s: float) -> float:
     """The last R peak before the change."""
@@ -94,6 +99,9 @@ CASES = (
     Case("asystole", "asystole", 5.0, onset=last_beat),
     # Fibrillation whose swings pass for ventricular beats is a lethal alarm, too.
     Case("vf", "vf", 8.0, instead=("vt",)),
+    Case("vf", "torsades", 8.0, instead=("vt",)),
+    # What is left of a fine one in noise may show no beat at all.
+    Case("vf", "vf-fine", 8.0, instead=("vt", "asystole")),
     Case("vt", "vt:180", 8.0),
     Case("extreme-tachy", "sinus:170", 10.0),
     Case("extreme-brady", "sinus:35", 10.0, instead=("pause", "asystole")),
@@ -116,6 +124,7 @@ class Measured:
     """One case measured: `delay_s` is None where no alarm came."""
 
     code: str
+    cause: str
     amplitude: str
     noise: str
     onset_s: float
@@ -158,9 +167,16 @@ def measure(case: Case, amplitude: str, noise: str, seed: int = 0) -> Measured:
             # Below 0: the rule was content with less than the whole definition.
             delay_s = instance.at_us / 1e6 - onset_s
             return Measured(
-                case.code, amplitude, noise, onset_s, delay_s, case.within_s, instance.code
+                case.code,
+                case.cause,
+                amplitude,
+                noise,
+                onset_s,
+                delay_s,
+                case.within_s,
+                instance.code,
             )
-    return Measured(case.code, amplitude, noise, onset_s, None, case.within_s, "")
+    return Measured(case.code, case.cause, amplitude, noise, onset_s, None, case.within_s, "")
 
 
 def lethal_instances(rhythm: str) -> list[str]:
@@ -259,7 +275,7 @@ def measure_station() -> list[Measured]:
             if isinstance(event, AlarmChanged) and event.instance.active_us == event.at_us
         ]
         delay_s = (active[0] - onset_us) / 1e6 if active else None
-        rows.append(Measured(code, "–", "–", onset_us / 1e6, delay_s, within_s, code))
+        rows.append(Measured(code, subject, "–", "–", onset_us / 1e6, delay_s, within_s, code))
     rows.append(_silence("node-silent", 5.0))
     return rows
 
@@ -272,8 +288,8 @@ def _silence(code: str, within_s: float) -> Measured:
                 instance = event.instance
                 if instance.active_us == instance.at_us:
                     delay_s = (instance.at_us - 500_000) / 1e6
-                    return Measured(code, "–", "–", 0.5, delay_s, within_s, code)
-    return Measured(code, "–", "–", 0.5, None, within_s, "")
+                    return Measured(code, "node", "–", "–", 0.5, delay_s, within_s, code)
+    return Measured(code, "node", "–", "–", 0.5, None, within_s, "")
 
 
 def table(rows: list[Measured]) -> str:
@@ -288,13 +304,13 @@ def table(rows: list[Measured]) -> str:
         "",
         f"{len(rows) - len(late)} of {len(rows)} cases in time.",
         "",
-        "| condition | amplitude | signal | onset s | alarm | delay s | within s | |",
-        "|---|---|---|---|---|---|---|---|",
+        "| condition | cause | amplitude | signal | onset s | alarm | delay s | within s | |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         delay = "none" if row.delay_s is None else f"{row.delay_s:.2f}"
         lines.append(
-            f"| `{row.code}` | {row.amplitude} | {row.noise} | {row.onset_s:.2f} | "
+            f"| `{row.code}` | {row.cause} | {row.amplitude} | {row.noise} | {row.onset_s:.2f} | "
             f"{row.as_code or '–'} | {delay} | {row.within_s:g} | "
             f"{'' if row.in_time else '**late**'} |"
         )

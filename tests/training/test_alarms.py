@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bedside.errors import BedsideError
-from training.alarms import Sounded, Span, measure, repeated, table, true_episodes, unconfirmed
+from training.alarms import (
+    TABLE,
+    Beats,
+    Sounded,
+    Span,
+    alarmed,
+    measure,
+    reasons,
+    repeated,
+    table,
+    true_episodes,
+    unconfirmed,
+)
 from training.datasets import data_folder
 
 
@@ -35,6 +48,42 @@ def test_a_second_instance_in_one_episode_is_counted_and_one_in_the_next_is_not(
     two = [sounded("bigeminy", 20.0), sounded("bigeminy", 40.0)]
     assert repeated(two, truth) == [("bigeminy", Span(10.0, 60.0), 2)]
     assert repeated([two[0], sounded("bigeminy", 110.0)], truth) == []
+
+
+def test_an_episode_that_an_earlier_alarm_outlasts_is_alarmed() -> None:
+    truth = {"brady": [Span(10.0, 12.0), Span(14.0, 20.0), Span(40.0, 50.0)]}
+    assert alarmed([sounded("brady", 11.0)], truth) == {"brady": 2}
+    assert alarmed([sounded("pause", 41.0)], truth) == {"brady": 1}
+    assert alarmed([sounded("tachy", 41.0)], truth) == {"brady": 0}
+
+
+def of(times_s: list[float], classes: str) -> Beats:
+    return Beats(np.array(times_s), np.array(list(classes)))
+
+
+def test_what_is_not_confirmed_is_explained_by_the_beats_around_it() -> None:
+    one = Sounded("brady", 0.0, 6.0, 40.0, "")
+    theirs = of([0.0, 1.0, 2.0, 3.0, 4.0, 5.0], "NNNNVN")
+    right = of([0.01, 1.01, 2.0, 3.0, 4.0, 5.0], "NNNNVN")
+    silent = np.array([])
+    assert reasons(one, right, theirs, silent) == "every beat right; rate 60.0/min by the reference"
+    wrong = of([0.0, 0.5, 2.0, 3.0, 4.0, 5.0], "NNNVNN")
+    assert reasons(one, wrong, theirs, np.array([3.5])) == (
+        "of 6 beats 1 missed, 1 invented, 1 taken for ventricular, 1 ventricular, taken for "
+        "others; rate 60.0/min by the reference; marked as noise or no beat"
+    )
+
+
+def test_the_readme_says_what_the_table_says() -> None:
+    readme = " ".join((TABLE.parents[1] / "README.md").read_text(encoding="utf-8").split())
+    sums = next(
+        line for line in TABLE.read_text(encoding="utf-8").splitlines() if " instances; " in line
+    )
+    instances, beyond, wrong, high, paced = (int(word) for word in sums.split() if word.isdigit())
+    assert (
+        f"{instances} instances, {beyond} beyond the first in one true episode, {wrong} " in readme
+    )
+    assert f"{high} of them are high, {paced} in paced patients" in readme
 
 
 def test_what_the_annotators_could_not_see_is_no_arrest(folder: Path) -> None:
