@@ -173,6 +173,10 @@ class Link:
             self.last_message_monotonic_s = time.monotonic()
             self._guard(self._deliver, message)
 
+        def stream(topic: str, payload: bytes, retained: bool) -> None:
+            self.last_message_monotonic_s = time.monotonic()
+            self._guard(self._on_kept if retained else self._on_message, topic, payload)
+
         def disconnected(
             _client: mqtt.Client,
             _userdata: object,
@@ -184,6 +188,7 @@ class Link:
 
         client.on_connect = connected
         client.on_message = message
+        client.on_stream = stream
         heard = self._on_published
         if heard is not None:
 
