@@ -222,7 +222,8 @@ class BeatWindow:
 
     `sample` is the R peak's index at the source; `window_mv` has shape (192,), band-passed mV at
     250 Hz with the R peak at index 80. `usable` is false where the signal quality forbids a
-    verdict.
+    verdict. `abnormal_log_odds` is what the beat classifier makes of its class: the natural
+    logarithm of the odds that the beat is not normal, 0 where it could not judge.
     """
 
     sample: int
@@ -230,6 +231,7 @@ class BeatWindow:
     timing: BeatTiming
     beat_class: BeatClass
     usable: bool
+    abnormal_log_odds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,7 +239,12 @@ class Monitor:
             if beat.beat_class is BeatClass.VENTRICULAR:
                 self._ectopics_us.append(time_us)
             window = BeatWindow(
-                beat.sample, beat.window_mv, beat.timing, beat.beat_class, beat.usable
+                beat.sample,
+                beat.window_mv,
+                beat.timing,
+                beat.beat_class,
+                beat.usable,
+                beat.abnormal_log_odds,
             )
             asked.append((window, time_us))
             assert self._batch is not None

@@ -188,7 +188,14 @@ def _beats(stretch: Stretch) -> list[ChainBeat]:
 
 
 def _window(beat: ChainBeat) -> BeatWindow:
-    return BeatWindow(beat.sample, beat.window_mv, beat.timing, beat.beat_class, beat.usable)
+    return BeatWindow(
+        beat.sample,
+        beat.window_mv,
+        beat.timing,
+        beat.beat_class,
+        beat.usable,
+        beat.abnormal_log_odds,
+    )
 
 
 def _close_single_holes(samples: Float32Array) -> None:

@@ -35,7 +35,14 @@ def beats_of(record: Path) -> list[BeatWindow]:
     chain.restart(0, 0, float(fields["fs"]))
     found = chain.process(np.asarray(signals[:, 0], dtype=np.float64)).beats
     return [
-        BeatWindow(beat.sample, beat.window_mv, beat.timing, beat.beat_class, beat.usable)
+        BeatWindow(
+            beat.sample,
+            beat.window_mv,
+            beat.timing,
+            beat.beat_class,
+            beat.usable,
+            beat.abnormal_log_odds,
+        )
         for beat in found
     ]
 

@@ -7,13 +7,17 @@ beats; the trees stay as they are, only the evidence adapts to the patient.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import exp, log1p
+
 import numpy as np
 
 from bedside.ecg.beat_evidence import LONGEST_NEXT_S, QRS, SMALLEST_MV, BeatEvidence
 from bedside.ecg.beat_weights import BIAS, BRANCH, DEPTH, FEATURE, ROOTS, VALUE
 from bedside.events import BeatClass, Float64Array
 
-__all__ = ["LONGEST_NEXT_S", "BeatClassifier"]
+__all__ = ["LONGEST_NEXT_S", "UNDECIDED", "BeatClassifier", "Verdict"]
 
 _CLASSES = (BeatClass.NORMAL, BeatClass.SUPRAVENTRICULAR, BeatClass.VENTRICULAR)
 _HERE = np.arange(len(FEATURE))
@@ -23,11 +27,26 @@ _RIGHT = np.where(_IS_LEAF, _HERE, _HERE + BRANCH)
 _LOOKED_AT = np.where(_IS_LEAF, 0, FEATURE)
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A beat's class, and the logarithm of the odds that it is not normal."""
+
+    beat_class: BeatClass
+    abnormal_log_odds: float
+
+
+UNDECIDED = Verdict(BeatClass.UNKNOWN, 0.0)
+
+Votes = Callable[[Float64Array], Float64Array]
+"""From evidence (80,) to the log-odds of N, S and V, shape (3,), up to a common constant."""
+
+
 class BeatClassifier:
     """Classes of AAMI EC57, adapted to this patient; a beat at a time, once the next is known."""
 
-    def __init__(self) -> None:
-        """Start with no beat known."""
+    def __init__(self, votes: Votes | None = None) -> None:
+        """Start with no beat known. `votes` weighs the evidence, the shipped trees by default."""
+        self._votes = votes or scores
         self.reset()
 
     def reset(self) -> None:
@@ -36,21 +55,25 @@ class BeatClassifier:
 
     def classify(
         self, window_mv: Float64Array, rr_s: float | None, next_rr_s: float | None
-    ) -> BeatClass:
+    ) -> Verdict:
         """Judge a beat by its band-passed window of shape (192,) in mV, R peak at index 80.
 
         `rr_s` is the interval to the beat before (None: not known), `next_rr_s` that to the beat
-        after (None: longer than `LONGEST_NEXT_S`). A window without a beat's swing is `UNKNOWN`
+        after (None: longer than `LONGEST_NEXT_S`). A window without a beat's swing is `UNDECIDED`
         and teaches nothing.
         """
         complex_mv = window_mv[QRS]
         swing_mv = complex_mv.max() - complex_mv.min()
         if swing_mv < SMALLEST_MV or not np.isfinite(window_mv).all():
-            return BeatClass.UNKNOWN
+            return UNDECIDED
         return self._judge(self._evidence.weigh(window_mv, rr_s, next_rr_s))
 
-    def _judge(self, evidence: Float64Array) -> BeatClass:
-        return _CLASSES[int(scores(evidence).argmax())]
+    def _judge(self, evidence: Float64Array) -> Verdict:
+        votes = self._votes(evidence)
+        normal, supraventricular, ventricular = votes.tolist()
+        most = max(supraventricular, ventricular)
+        either = most + log1p(exp(-abs(supraventricular - ventricular)))
+        return Verdict(_CLASSES[int(votes.argmax())], either - normal)
 
 
 def scores(evidence: Float64Array) -> Float64Array:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bedside.ecg.beats import LONGEST_NEXT_S, BeatClassifier
+from bedside.ecg.beats import LONGEST_NEXT_S, UNDECIDED, BeatClassifier
 from bedside.ecg.filters import BandPass
 from bedside.ecg.mains import MainsNotch
 from bedside.ecg.quality import QualitySecond, SignalQuality
@@ -53,6 +53,7 @@ class ChainBeat:
     timing: BeatTiming
     usable: bool
     heart_rate_bpm: float | None
+    abnormal_log_odds: float
 
 
 @dataclass(slots=True, eq=False)
@@ -162,9 +163,10 @@ class SignalChain:
         next_rr_s = None
         if self._waiting and self._waiting[0] - position <= _LONGEST_NEXT:
             next_rr_s = (self._waiting[0] - position) / self.rate_hz
-        beat_class = BeatClass.UNKNOWN
+        verdict = UNDECIDED
         if whole:
-            beat_class = self._classifier.classify(window, rr_s, next_rr_s)
+            verdict = self._classifier.classify(window, rr_s, next_rr_s)
+        beat_class = verdict.beat_class
         usable = whole and quality >= USABLE_QUALITY
         self.rhythm.beat(position, beat_class if usable else BeatClass.UNKNOWN)
         return ChainBeat(
@@ -177,6 +179,7 @@ class SignalChain:
             timing,
             usable,
             self.rhythm.heart_rate_bpm,
+            verdict.abnormal_log_odds,
         )
 
     def _quality_at(self, position: int) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bedside.ecg.beats import BeatClassifier
+from bedside.ecg.beats import UNDECIDED, BeatClassifier
 from bedside.ecg.filters import BandPass
 from bedside.events import BeatClass
 from tests.ecg.heartbeats import RATE, heart, steady
@@ -28,7 +28,8 @@ def classes(
     for number, peak in enumerate(peaks):
         first = peak + BandPass.delay_samples - 80
         window_mv = filtered[first : first + 192]
-        found.append(classifier.classify(window_mv, gaps_s[number], gaps_s[number + 1]))
+        verdict = classifier.classify(window_mv, gaps_s[number], gaps_s[number + 1])
+        found.append(verdict.beat_class)
     return found
 
 
@@ -69,8 +70,8 @@ def test_a_run_of_wide_beats_is_ventricular_to_its_last() -> None:
 
 def test_a_beat_lost_in_a_flat_line_is_unknown_and_teaches_nothing() -> None:
     classifier = BeatClassifier()
-    assert classifier.classify(np.zeros(192), 0.8, 0.8) is Q
-    assert classifier.classify(np.full(192, np.nan), 0.8, 0.8) is Q
+    assert classifier.classify(np.zeros(192), 0.8, 0.8) == UNDECIDED
+    assert classifier.classify(np.full(192, np.nan), 0.8, 0.8) == UNDECIDED
     peaks = with_early(70, {})
     assert set(classes(heart(peaks, 60), peaks, classifier)) == {N}
 
