@@ -129,7 +129,7 @@ class Review:
         threshold = (
             self._autoencoder.population_threshold if baseline is None else baseline.threshold
         )
-        error = Fusion().error(score.shape_error, beat.timing, normal)
+        error = Fusion().error(score.shape_error, beat.timing, beat.abnormal_log_odds, normal)
         abnormal = beat.usable and error > threshold
         reach = round(SAME_BEAT_S * stretch.span.rate_hz)
         for live in stretch.beats:

@@ -15,10 +15,12 @@ from functools import partial
 from statistics import median
 from typing import Any
 
-from bedside.anomaly.fusion import Fusion
+import numpy as np
+
+from bedside.anomaly.fusion import ODDS_WEIGHT, UNSCORABLE_ERROR, Fusion, odds_factor
 from bedside.anomaly.normal import TYPICAL_SHAPE_ERROR, Normal
 from bedside.events import BeatTiming
-from training.metrics import beat_table
+from training.metrics import beat_table, template_errors
 from training.replay import Shaped, fused
 
 FEWEST = 20
@@ -39,9 +41,15 @@ class LearnedUsual(Fusion):
 
     _last: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED), init=False)
 
-    def error(self, shape_error: float, timing: BeatTiming, normal: Normal | None) -> float:
+    def error(
+        self,
+        shape_error: float,
+        timing: BeatTiming,
+        abnormal_log_odds: float,
+        normal: Normal | None,
+    ) -> float:
         """As `Fusion`'s."""
-        error = super().error(shape_error, timing, normal)
+        error = super().error(shape_error, timing, abnormal_log_odds, normal)
         self._last.append(shape_error)
         return error
 
@@ -75,9 +83,36 @@ class ApartDiscounts(Fusion):
         return max(lone, super()._earliness(BeatTiming(0.0, timing.below_usual), 0.5 * spread))
 
 
+@dataclass(eq=False, kw_only=True)
+class OddsAlone(Fusion):
+    """What the beat classifier says, without any reconstruction: no score of this project."""
+
+    def error(
+        self,
+        shape_error: float,
+        timing: BeatTiming,
+        abnormal_log_odds: float,
+        normal: Normal | None,
+    ) -> float:
+        """The odds, at most `UNSCORABLE_ERROR`."""
+        del shape_error, timing, normal
+        return min(math.exp(min(abnormal_log_odds, 100.0)), UNSCORABLE_ERROR)
+
+
+def _untimed(odds_weight: float) -> Fusion:
+    return Fusion(early_factor=0.0, early_weight=0.0, odds_weight=odds_weight)
+
+
 ATTEMPTS: Mapping[str, Callable[[], Fusion]] = {
     "all of it": Fusion,
-    "without the timing": partial(Fusion, early_factor=0.0, early_weight=0.0),
+    "the reconstruction error alone": partial(_untimed, 0.0),
+    "the reconstruction error and the timing": partial(Fusion, odds_weight=0.0),
+    "the same, earliness weighing most": partial(Fusion, odds_weight=0.0, early_factor=18.0),
+    "the reconstruction error and the odds": partial(_untimed, ODDS_WEIGHT),
+    "the same, the odds weighing double": partial(_untimed, 2.0 * ODDS_WEIGHT),
+    "the classifier's odds alone": OddsAlone,
+    "the odds weigh double": partial(Fusion, odds_weight=2.0 * ODDS_WEIGHT),
+    "the odds weigh half": partial(Fusion, odds_weight=0.5 * ODDS_WEIGHT),
     "without the patient's usual interval": partial(Fusion, below_usual_allowed=1.0),
     "without how early normal beats come": partial(Fusion, early_normals_weight=0.0),
     "without the shapes of the last minute": partial(Fusion, recent_weight=0.0),
@@ -85,7 +120,7 @@ ATTEMPTS: Mapping[str, Callable[[], Fusion]] = {
     "a hundred beats for a minute": partial(Fusion, recent_beats=100),
     "three quarters of early normal beats": partial(Fusion, early_quantile=0.75),
     "earliness weighs more by itself": partial(Fusion, early_weight=0.15),
-    "earliness weighs less in the factor": partial(Fusion, early_factor=10.0),
+    "earliness weighs more in the factor": partial(Fusion, early_factor=18.0),
     "a little faster than usual is early": partial(Fusion, below_usual_allowed=0.03),
     "the usual shape error in full": FullUsual,
     "the usual shape error without a calibration": LearnedUsual,
@@ -104,10 +139,20 @@ ATTEMPTS: Mapping[str, Callable[[], Fusion]] = {
 
 
 def tables(records: Sequence[Shaped]) -> dict[str, dict[str, Any]]:
-    """The beat table of each attempt on the same shapes."""
+    """The beat table of each attempt on the same shapes, and of the plain template beside them."""
     made = {}
     for name, rule in ATTEMPTS.items():
         scored = [fused(record, rule()) for record in records]
-        table = beat_table(scored, [record.errors for record in scored])
-        made[name] = {key: round(value, 4) for key, value in table.items()}
-    return made
+        made[name] = beat_table(scored, [record.errors for record in scored])
+    plain = [template_errors(record) for record in scored]
+    odds = [
+        np.array([odds_factor(window.abnormal_log_odds) for window in record.given])
+        for record in records
+    ]
+    made["the plain template and the timing"] = beat_table(scored, plain)
+    made["the same and the odds"] = beat_table(
+        scored, [error * factor for error, factor in zip(plain, odds, strict=True)]
+    )
+    return {
+        name: {key: round(value, 4) for key, value in table.items()} for name, table in made.items()
+    }

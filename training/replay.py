@@ -24,7 +24,7 @@ from bedside.anomaly.baseline import (
 from bedside.anomaly.fusion import Fusion
 from bedside.anomaly.normal import Normal
 from bedside.anomaly.provisional import EVERY_BEATS, Provisional
-from bedside.ecg.beats import BeatClassifier
+from bedside.ecg.beats import BeatClassifier, Votes, scores
 from bedside.events import WINDOW_RATE_HZ, BeatWindow
 from training.datasets import RecordBeats
 
@@ -55,15 +55,18 @@ class ScoredRecord:
         return self.beats.usable & (self.errors > self.threshold)
 
 
-def beat_windows(beats: RecordBeats) -> list[BeatWindow]:
-    """The beats as the monitor hands them to the autoencoder, with its own classes."""
-    classifier = BeatClassifier()
+def beat_windows(beats: RecordBeats, votes: Votes = scores) -> list[BeatWindow]:
+    """The beats as the monitor hands them to the autoencoder, with its own classes.
+
+    `votes` weighs the evidence for these; the shipped trees have seen the training patients.
+    """
+    classifier = BeatClassifier(votes)
     gaps_s: list[float | None] = [None, *np.diff(beats.time_s).tolist(), None]
     given = []
     for number, at_s in enumerate(beats.time_s):
         window_mv = beats.windows_mv[number]
         position = round(at_s * WINDOW_RATE_HZ)
-        called = classifier.classify(
+        verdict = classifier.classify(
             window_mv.astype(np.float64), gaps_s[number], gaps_s[number + 1]
         )
         given.append(
@@ -71,8 +74,9 @@ def beat_windows(beats: RecordBeats) -> list[BeatWindow]:
                 sample=position,
                 window_mv=window_mv,
                 timing=beats.timing[number],
-                beat_class=called,
+                beat_class=verdict.beat_class,
                 usable=bool(beats.usable[number]),
+                abnormal_log_odds=verdict.abnormal_log_odds,
             )
         )
     return given
@@ -91,9 +95,9 @@ class Shaped:
     population_threshold: float
 
 
-def shaped(autoencoder: Autoencoder, beats: RecordBeats) -> Shaped:
+def shaped(autoencoder: Autoencoder, beats: RecordBeats, votes: Votes = scores) -> Shaped:
     """Calibrate on the first five minutes, measure every beat's shape."""
-    given = beat_windows(beats)
+    given = beat_windows(beats, votes)
     calibration = Calibration(beats.record, "replay", started_us=0)
     for window, at_s in zip(given, beats.time_s, strict=True):
         if at_s <= CALIBRATION_S:
@@ -131,7 +135,7 @@ def fused(record: Shaped, fusion: Fusion) -> ScoredRecord:
     """The errors that a rule makes of the shapes and their timing."""
     errors = np.array(
         [
-            fusion.error(shape, window.timing, normal)
+            fusion.error(shape, window.timing, window.abnormal_log_odds, normal)
             for shape, window, normal in zip(
                 record.shapes, record.given, record.normals, strict=True
             )

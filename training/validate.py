@@ -1,7 +1,8 @@
 """Cross-validation over the training patients: the only data that chooses anything.
 
-The patients of DS1 fall into folds; each fold is scored by a network that never saw its patients.
-From these scores come the thresholds for a false-alarm budget, and what they cost.
+The patients of DS1 fall into folds; each fold is scored by a network that never saw its patients,
+with the odds of beat-classifying trees that never saw them either. From these scores come the
+thresholds for a false-alarm budget, and what they cost.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from bedside.anomaly import measured
 from bedside.anomaly.autoencoder import Autoencoder
 from bedside.anomaly.budget import calibration_level
-from training import datasets
+from bedside.ecg.beats import Votes
+from bedside.events import Float64Array
+from training import beat_fit, datasets
 from training.datasets import RecordBeats
 from training.export import export
 from training.metrics import alarms
@@ -64,7 +68,7 @@ def as_autoencoder(network: Network) -> Autoencoder:
 
 
 def cross_validate(folder: Path, config: Config) -> list[Shaped]:
-    """Every DS1 record and every training record of nsrdb, by a network of other patients.
+    """Every DS1 record and every training record of nsrdb, by network and trees of other patients.
 
     nsrdb is held out in the same folds.
     """
@@ -72,13 +76,27 @@ def cross_validate(folder: Path, config: Config) -> list[Shaped]:
     fold = np.random.default_rng(5).permutation(len(names)) % FOLDS
     parts = training_parts(folder, datasets.TRAIN)
     wander, muscle = (datasets.recorded_noise(folder, name) for name in ("bw", "ma"))
+    lessons = beat_fit.examples(folder)
     held_out = []
     for number in range(FOLDS):
         held = {name for name, f in zip(names, fold, strict=True) if f == number}
         network = train(gather([p for p in parts if p.record not in held]), wander, muscle, config)
         autoencoder = as_autoencoder(network)
-        held_out += [shaped(autoencoder, p) for p in parts if p.record in held and p.lead == 0]
+        votes = as_votes(beat_fit.fitted(lessons, without=held))
+        held_out += [
+            shaped(autoencoder, p, votes) for p in parts if p.record in held and p.lead == 0
+        ]
     return held_out
+
+
+def as_votes(trees: HistGradientBoostingClassifier) -> Votes:
+    """The trees as the beat classifier asks them."""
+
+    def votes(evidence: Float64Array) -> Float64Array:
+        raw: Float64Array = trees.decision_function(evidence[None])[0]
+        return raw
+
+    return votes
 
 
 def tail(healthy: Sequence[ScoredRecord]) -> Tail:

@@ -223,7 +223,7 @@ def accept(
     fusion = Fusion()
     errors = np.array(
         [
-            fusion.error(score.shape_error, window.timing, usual)
+            fusion.error(score.shape_error, window.timing, window.abnormal_log_odds, usual)
             for window, score in zip(windows, scores, strict=True)
         ]
     )

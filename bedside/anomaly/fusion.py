@@ -1,10 +1,13 @@
-"""How strange a beat is: how far its shape is from the reconstruction, and how early it came.
+"""How strange a beat is: how far its shape is from the reconstruction, and what else speaks for it.
 
-The reconstruction error carries the score; an early beat makes it weigh more. Three things are set
-against the patient: how early beats of normal shape come (in atrial fibrillation an early one is no
-surprise), how far the shapes of the calibration lay from their reconstructions, and how far those
-of the last minute do (a noisy or changed signal). The constants were chosen by cross-validation
-over the training patients, as they are and with atrial fibrillation spliced in.
+The reconstruction error carries the score. An early beat makes it weigh more, and so do the odds
+that the beat classifier gives against a normal beat: a supraventricular beat has a normal shape,
+and noise has a strange one. Three things are set against the patient: how early beats of normal
+shape come (in atrial fibrillation an early one is no surprise), how far the shapes of the
+calibration lay from their reconstructions, and how far those of the last minute do (a noisy or
+changed signal). The constants were chosen by cross-validation over the training patients, each
+judged by a network and a classifier that never saw them. What each part is worth stands in the
+model card.
 """
 
 from __future__ import annotations
@@ -26,11 +29,21 @@ BELOW_USUAL_ALLOWED = 0.1
 """A heart that beats this much faster than usual is not early yet."""
 
 EARLY_FLOOR = 0.1
-EARLY_FACTOR = 18.0
+EARLY_FACTOR = 10.0
 EARLY_WEIGHT = 0.06
 
 STEADIEST = 0.8
 """No patient's shapes are taken to be steadier than this much of the typical."""
+
+ODDS_WEIGHT = 0.15
+"""The classifier's odds count by this power of them: from 0.41 to 2.5 times the error."""
+
+INDIFFERENT_LOG_ODDS = -2.0
+"""A beat with these odds of not being normal keeps the error of its shape and timing."""
+
+SUREST_NORMAL = -8.0
+SUREST_ABNORMAL = 4.0
+"""More certain than this the classifier is never taken to be."""
 
 RECENT_BEATS = 60
 FEWEST_RECENT = 6
@@ -60,6 +73,7 @@ class Fusion:
     below_usual_allowed: float = BELOW_USUAL_ALLOWED
     early_normals_weight: float = EARLY_NORMALS_WEIGHT
     early_quantile: float = EARLY_QUANTILE
+    odds_weight: float = ODDS_WEIGHT
     recent_weight: float = RECENT_WEIGHT
     recent_beats: int = RECENT_BEATS
     _shapes: deque[float] = field(init=False)
@@ -69,10 +83,17 @@ class Fusion:
         self._shapes = deque(maxlen=self.recent_beats)
         self._early = deque(maxlen=self.recent_beats)
 
-    def error(self, shape_error: float, timing: BeatTiming, normal: Normal | None) -> float:
+    def error(
+        self,
+        shape_error: float,
+        timing: BeatTiming,
+        abnormal_log_odds: float,
+        normal: Normal | None,
+    ) -> float:
         """The error of the next beat, at most `UNSCORABLE_ERROR`, which is also that of no shape.
 
-        `normal` is what the beat's shape was measured against.
+        `abnormal_log_odds` is the beat classifier's, `normal` what the beat's shape was measured
+        against.
         """
         if not shape_error < UNSCORABLE_ERROR:
             return UNSCORABLE_ERROR
@@ -84,7 +105,7 @@ class Fusion:
             self._early.append(max(timing.prematurity, 0.0))
         early = self._earliness(timing, spread + early_normals)
         error = shape * (1.0 + self.early_factor * early) + self.early_weight * early
-        return min(error, UNSCORABLE_ERROR)
+        return min(error * odds_factor(abnormal_log_odds, self.odds_weight), UNSCORABLE_ERROR)
 
     def _earliness(self, timing: BeatTiming, spread: float) -> float:
         """How early a beat came, 0 to 1; `spread` is how much that varies in this rhythm."""
@@ -100,6 +121,12 @@ class Fusion:
     def _discount(self) -> float:
         above = max(_level(self._shapes, RECENT_QUANTILE) / NOISY_SHAPE_ERROR - 1.0, 0.0)
         return min(1.0 + self.recent_weight * above, MOST_DISCOUNT)
+
+
+def odds_factor(abnormal_log_odds: float, weight: float = ODDS_WEIGHT) -> float:
+    """How many times its error a beat of these odds has."""
+    sure = min(max(abnormal_log_odds, SUREST_NORMAL), SUREST_ABNORMAL)
+    return math.exp(weight * (sure - INDIFFERENT_LOG_ODDS))
 
 
 def _level(recent: deque[float], quantile: float) -> float:

@@ -112,7 +112,12 @@ class BeatScoring:
                 continue
             threshold = None if awaited.baseline is None else awaited.baseline.threshold
             gauge = self._model.population_threshold if threshold is None else threshold
-            error = self._fusion.error(score.shape_error, awaited.window.timing, awaited.normal)
+            error = self._fusion.error(
+                score.shape_error,
+                awaited.window.timing,
+                awaited.window.abnormal_log_odds,
+                awaited.normal,
+            )
             abnormal = awaited.window.usable and error > gauge
             events.append(
                 BeatScored(

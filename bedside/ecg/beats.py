@@ -17,7 +17,7 @@ from bedside.ecg.beat_evidence import LONGEST_NEXT_S, QRS, SMALLEST_MV, BeatEvid
 from bedside.ecg.beat_weights import BIAS, BRANCH, DEPTH, FEATURE, ROOTS, VALUE
 from bedside.events import BeatClass, Float64Array
 
-__all__ = ["LONGEST_NEXT_S", "UNDECIDED", "BeatClassifier", "Verdict"]
+__all__ = ["LONGEST_NEXT_S", "UNDECIDED", "BeatClassifier", "Verdict", "Votes", "scores"]
 
 _CLASSES = (BeatClass.NORMAL, BeatClass.SUPRAVENTRICULAR, BeatClass.VENTRICULAR)
 _HERE = np.arange(len(FEATURE))

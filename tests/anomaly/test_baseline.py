@@ -40,7 +40,7 @@ def errors(beats: list[BeatWindow], autoencoder: Autoencoder, baseline: Baseline
     """The errors of beats that follow one another."""
     fusion = Fusion()
     return [
-        fusion.error(score.shape_error, beat.timing, baseline)
+        fusion.error(score.shape_error, beat.timing, beat.abnormal_log_odds, baseline)
         for beat, score in zip(beats, autoencoder.score(beats, baseline), strict=True)
     ]
 

@@ -31,7 +31,10 @@ def normal_of(shape_error: float) -> Normal:
 def errors(rule: Fusion) -> list[float]:
     """Of a patient with early and late beats, strange and usual ones."""
     beats = zip(SHAPES, EARLY, strict=False)
-    return [rule.error(shape, BeatTiming(early, early + 0.25), None) for shape, early in beats]
+    return [
+        rule.error(shape, BeatTiming(early, early + 0.25), 20.0 * early - 5.0, None)
+        for shape, early in beats
+    ]
 
 
 def test_the_shipped_rule_stands_among_those_that_were_tried() -> None:
@@ -47,7 +50,9 @@ def test_a_learned_usual_shape_counts_only_where_nobody_calibrated() -> None:
     tried, shipped = ATTEMPTS["the usual shape error without a calibration"](), Fusion()
     known, unknown = normal_of(0.02), normal_of(TYPICAL_SHAPE_ERROR)
     for shape in SHAPES:
-        assert tried.error(shape, BeatTiming(), known) == shipped.error(shape, BeatTiming(), known)
+        assert tried.error(shape, BeatTiming(), -5.0, known) == shipped.error(
+            shape, BeatTiming(), -5.0, known
+        )
     for _ in range(30):
-        last = tried.error(0.026, BeatTiming(), unknown)
-    assert last < shipped.error(0.026, BeatTiming(), unknown)
+        last = tried.error(0.026, BeatTiming(), -5.0, unknown)
+    assert last < shipped.error(0.026, BeatTiming(), -5.0, unknown)
