@@ -118,6 +118,16 @@ def tail(healthy: Sequence[ScoredRecord]) -> Tail:
     return Tail(float(np.exp(intercept / -slope)), float(-slope), hours, tuple(counts))
 
 
+def measured_anew(scored: Sequence[ScoredRecord], tail: Tail) -> list[ScoredRecord]:
+    """The same records, the calibrated ones by the threshold for one false alarm a day."""
+    return [
+        replace(record, threshold=tail.factor_at_one_a_day * _level(record))
+        if record.baseline is not None
+        else record
+        for record in scored
+    ]
+
+
 def _level(record: ScoredRecord) -> float:
     return calibration_level(record.errors[record.teaching])
 

@@ -72,7 +72,7 @@ class Baseline(Normal):
     def to_json(self) -> dict[str, Any]:
         """The baseline as a JSON object: arrays become lists of mV, rounded to 0.1 µV."""
         return {
-            "version": 2,
+            "version": 3,
             "bed": self.bed,
             "session": self.session,
             "model_version": self.model_version,
@@ -91,7 +91,7 @@ class Baseline(Normal):
     def from_json(cls, stored: Mapping[str, Any]) -> Baseline:
         """The baseline in a JSON object; raises `BaselineError` when it is not one."""
         try:
-            if stored["version"] != 2:
+            if stored["version"] != 3:
                 raise ValueError(f"version {stored['version']}")
             baseline = cls(
                 bed=str(stored["bed"]),

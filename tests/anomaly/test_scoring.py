@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from bedside.anomaly.autoencoder import Autoencoder
 from bedside.anomaly.baseline import Baseline
 from bedside.anomaly.scoring import BeatScoring, ModelFacts
-from bedside.events import BeatWindow, CalibrationChanged, Event, ScoreRequest, Scores
+from bedside.events import BeatScored, BeatWindow, CalibrationChanged, Event, ScoreRequest, Scores
 from bedside.limits import Limits
 
 MakeBeats = Callable[..., list[BeatWindow]]
@@ -41,6 +42,11 @@ class Bed:
         [changed] = self._answer(self.scoring.advance(self._at_us, 0))
         assert isinstance(changed, CalibrationChanged)
         return changed
+
+    def errors(self) -> list[float]:
+        """The errors of its beats, heard once more."""
+        said = self._answer(self.scoring.ask([(beat, 0) for beat in self._beats], self._at_us))
+        return [event.error for event in said if isinstance(event, BeatScored)]
 
     def _answer(self, events: list[Event]) -> list[Event]:
         said: list[Event] = []
@@ -150,3 +156,14 @@ def test_minutes_with_a_lethal_alarm_teach_nothing_though_their_beats_are_alike(
     [changed] = bed.scoring.advance(round(SECONDS * S), 0)
     assert isinstance(changed, CalibrationChanged)
     assert (changed.state, "ventricular tachycardia" in changed.reason) == ("refused", True)
+
+
+def test_a_beat_that_the_classifier_doubts_has_the_larger_error(
+    autoencoder: Autoencoder, make_beats: MakeBeats
+) -> None:
+    sure, doubted = (
+        Bed(autoencoder, [replace(beat, abnormal_log_odds=odds) for beat in make_beats(70)])
+        for odds in (-6.0, 2.0)
+    )
+    low, high = (bed.errors() for bed in (sure, doubted))
+    assert all(one < other for one, other in zip(low, high, strict=True))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bedside.ecg.beats import UNDECIDED, BeatClassifier
+from bedside.ecg.beats import UNDECIDED, BeatClassifier, Verdict
 from bedside.ecg.filters import BandPass
 from bedside.events import BeatClass
 from tests.ecg.heartbeats import RATE, heart, steady
@@ -21,6 +21,13 @@ def classes(
     x: NDArray[np.float64], peaks: list[int], classifier: BeatClassifier | None = None
 ) -> list[BeatClass]:
     """The class of each beat of a signal whose R peaks are given."""
+    return [verdict.beat_class for verdict in verdicts(x, peaks, classifier)]
+
+
+def verdicts(
+    x: NDArray[np.float64], peaks: list[int], classifier: BeatClassifier | None = None
+) -> list[Verdict]:
+    """What the classifier says of each beat of a signal whose R peaks are given."""
     classifier = classifier or BeatClassifier()
     filtered = BandPass().process(x)
     gaps_s = [None, *(np.diff(peaks) / RATE).tolist(), None]
@@ -28,8 +35,7 @@ def classes(
     for number, peak in enumerate(peaks):
         first = peak + BandPass.delay_samples - 80
         window_mv = filtered[first : first + 192]
-        verdict = classifier.classify(window_mv, gaps_s[number], gaps_s[number + 1])
-        found.append(verdict.beat_class)
+        found.append(classifier.classify(window_mv, gaps_s[number], gaps_s[number + 1]))
     return found
 
 
@@ -74,6 +80,27 @@ def test_a_beat_lost_in_a_flat_line_is_unknown_and_teaches_nothing() -> None:
     assert classifier.classify(np.full(192, np.nan), 0.8, 0.8) == UNDECIDED
     peaks = with_early(70, {})
     assert set(classes(heart(peaks, 60), peaks, classifier)) == {N}
+
+
+def test_the_odds_against_a_normal_beat_agree_with_its_class() -> None:
+    early = {20: 0.7, 31: 0.62}
+    peaks = with_early(70, early)
+    found = verdicts(heart(peaks, 60, wide=(20,)), peaks)
+    for verdict in found:
+        # Odds above 2 leave one of the two other classes likelier than a normal beat.
+        assert verdict.abnormal_log_odds < np.log(2) or verdict.beat_class is not N
+        assert verdict.abnormal_log_odds > 0 or verdict.beat_class is N
+    assert {found[20].beat_class, found[19].beat_class} == {V, N}
+
+
+def test_other_votes_than_the_shipped_ones_decide_alone() -> None:
+    peaks = with_early(70, {})
+    contrary = BeatClassifier(lambda evidence: np.array([0.0, -1.0, 3.0]))
+    found = verdicts(heart(peaks, 60), peaks, contrary)
+    odds = np.log(np.exp(-1.0) + np.exp(3.0))
+    assert all(
+        one.beat_class is V and one.abnormal_log_odds == pytest.approx(odds) for one in found
+    )
 
 
 def test_after_a_reset_the_patient_is_forgotten() -> None:
