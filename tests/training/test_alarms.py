@@ -8,17 +8,15 @@ import numpy as np
 import pytest
 
 from bedside.errors import BedsideError
+from training.alarm_reference import Beats, Span, true_episodes, whole
 from training.alarms import (
     TABLE,
-    Beats,
     Sounded,
-    Span,
     alarmed,
     measure,
     reasons,
     repeated,
     table,
-    true_episodes,
     unconfirmed,
 )
 from training.datasets import data_folder
@@ -55,6 +53,13 @@ def test_an_episode_that_an_earlier_alarm_outlasts_is_alarmed() -> None:
     assert alarmed([sounded("brady", 11.0)], truth) == {"brady": 2}
     assert alarmed([sounded("pause", 41.0)], truth) == {"brady": 1}
     assert alarmed([sounded("tachy", 41.0)], truth) == {"brady": 0}
+
+
+def test_three_beats_of_bigeminy_are_no_episode_that_has_to_alarm() -> None:
+    beats = of([float(n) for n in range(60)], "NV" * 30)
+    short, long = Span(10.0, 12.0), Span(20.0, 28.0)
+    truth = {"bigeminy": [short, long], "irregular": [long], "pause": [short]}
+    assert whole(truth, beats) == {"bigeminy": [long], "irregular": [], "pause": [short]}
 
 
 def of(times_s: list[float], classes: str) -> Beats:
