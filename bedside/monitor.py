@@ -30,28 +30,20 @@ from bedside.events import (
     BedState,
     Event,
     Flags,
-    Gap,
     Health,
     Input,
     LimitsChanged,
     Observation,
     Scores,
     Tick,
-    Vitals,
     Wave,
 )
+from bedside.holes import hole, shown_samples
 from bedside.limits import Limits, Population
-
-SHOWN_GAP_S = 10.0
-"""The longest hole that a gap leaves in the positions of the trace."""
+from bedside.vitals import VitalSigns
 
 SATURATED_S = 1.0
 """Signal at the amplifier's rail for this long shows no heart."""
-
-ECTOPIC_WINDOW_S = 60.0
-
-_Shown = tuple[float | None, float | None, float | None, str, str]
-"""Of `Vitals`, all but the moment."""
 
 STANDBY_S = 1800.0
 _CLOCK_NOT_SET = "the node's clock is not set"
@@ -96,9 +88,8 @@ class Monitor:
         self._standby_until_us = 0
         self._running = False
         self._saturated_samples = 0
-        self._ectopics_us: list[int] = []
         self._judged_to = 0
-        self._shown: _Shown = (None, None, None, "", "")
+        self._vitals = VitalSigns()
 
     @property
     def alarms(self) -> EngineState:
@@ -158,12 +149,12 @@ class Monitor:
         before = self._batch
         if self._heard_us is None:
             self._heard_us = batch.at_us
-        hole = self._hole(before, batch)
-        if hole is not None:
+        gap = hole(before, batch)
+        if gap is not None:
             events += self._pause_analysis(batch.at_us)
-            events.append(hole)
-            self._chain.position += self._hole_samples(hole, batch)
-            self._scoring.interrupt(hole.new_boot)
+            events.append(gap)
+            self._chain.position += shown_samples(gap, batch.rate_hz)
+            self._scoring.interrupt(gap.new_boot)
         rate_changed = before is not None and abs(before.rate_hz / batch.rate_hz - 1) > 0.005
         self._batch = batch
         self._heard_us = batch.at_us
@@ -237,7 +228,7 @@ class Monitor:
         for beat in beats:
             time_us = self._position_us(beat.position)
             if beat.beat_class is BeatClass.VENTRICULAR:
-                self._ectopics_us.append(time_us)
+                self._vitals.ventricular(time_us)
             window = BeatWindow(
                 beat.sample,
                 beat.window_mv,
@@ -261,20 +252,6 @@ class Monitor:
                 )
             )
         return events + self._scoring.ask(asked, at_us)
-
-    def _hole(self, before: Batch | None, batch: Batch) -> Gap | None:
-        if before is None:
-            return None
-        if batch.boot_id != before.boot_id:
-            return Gap(batch.at_us, batch.first_sample, batch.first_sample, batch.boot_id, True)
-        if batch.first_sample != before.end_sample:
-            return Gap(batch.at_us, before.end_sample, batch.first_sample, batch.boot_id)
-        return None
-
-    def _hole_samples(self, hole: Gap, batch: Batch) -> int:
-        lost_s = (hole.to_sample - hole.from_sample) / batch.rate_hz
-        shown_s = 1.0 if hole.new_boot else min(max(lost_s, 0.0), SHOWN_GAP_S)
-        return round(shown_s * WINDOW_RATE_HZ)
 
     def _pause_analysis(self, at_us: int) -> list[Event]:
         """The stretch ends; the detectors begin anew with the next usable samples."""
@@ -332,21 +309,8 @@ class Monitor:
     def _show(self, at_us: int) -> list[Event]:
         """The numerals, when they changed."""
         suspended = self._alarms.state.suspended
-        quality = self._chain.quality
-        horizon_us = at_us - round(ECTOPIC_WINDOW_S * 1e6)
-        self._ectopics_us = [time_us for time_us in self._ectopics_us if time_us > horizon_us]
-        rate = self._chain.rhythm.heart_rate_bpm if self._running and not suspended else None
-        shown = (
-            None if rate is None else float(round(rate)),
-            None if rate is None else float(len(self._ectopics_us)),
-            None if quality is None or suspended else quality.index,
-            "" if quality is None or suspended else quality.reason,
-            suspended,
-        )
-        if shown == self._shown:
-            return []
-        self._shown = shown
-        return [Vitals(at_us, *shown)]
+        rate_bpm = self._chain.rhythm.heart_rate_bpm if self._running and not suspended else None
+        return [*self._vitals.changed(at_us, rate_bpm, self._chain.quality, suspended)]
 
     # ── scores ────────────────────────────────────────────────────────────────────────────────
 
@@ -439,7 +403,7 @@ class Monitor:
         position = self._chain.position
         self._chain = SignalChain(self._alarms.limits)
         self._chain.position = position
-        self._ectopics_us = []
+        self._vitals.forget()
 
     def _apply_limits(self, events: list[Event]) -> None:
         if any(isinstance(event, LimitsChanged) for event in events):
