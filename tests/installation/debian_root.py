@@ -49,6 +49,8 @@ QUICK_TESTS = (
     "tests/test_ward.py",
 )
 """The brain, the wire and the recording: what computes, and what has a byte order."""
+OF_A_CHECKOUT = "corrupt_model or says_something_else_of_itself"
+"""These change the model of a checkout, and there is only a wheel."""
 PATIENCE_S = 120.0
 
 
@@ -112,7 +114,10 @@ def _quick_tests(root: Path) -> str:
         shutil.copy(PROJECT / name, folder)
     _inside(root, "/opt/bedside/bin/pip", "install", "--quiet", *TESTED_BY)
     # An emulated processor is slow: hypothesis is not to mind.
-    command = (PYTHON, "-m", "pytest", "--hypothesis-profile=ci", *QUICK_TESTS)
+    command = (
+        PYTHON, "-m", "pytest", "--hypothesis-profile=ci", "-k", f"not ({OF_A_CHECKOUT})",
+        *QUICK_TESTS,
+    )  # fmt: skip
     said = _run("chroot", str(root), "env", "-C", TESTS, *command, check=False)
     return said.strip().splitlines()[-1]
 
