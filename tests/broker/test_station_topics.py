@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from bedside import wave_message
+from bedside import station_topics, wave_message
 from bedside.broker.mosquitto import Site
 from bedside.broker_address import Address
 from bedside.delivery.log_transport import LogTransport
+from bedside.node import wire
 from bedside.node.link import Link
 from bedside.settings import BrokerSettings, Settings, StationSettings
 from bedside.simulator.patient import SyntheticPatient
@@ -118,6 +119,16 @@ def station(broker: Mosquitto, site: Site, tmp_path: Path) -> Iterator[Station]:
 def doctor(station: Station, site: Site) -> Iterator[Screen]:
     with screen(site, "doctor") as one:
         yield one
+
+
+def test_no_topic_has_more_slashes_than_aws_iot_core_takes() -> None:
+    topics = [
+        station_topics.action_topic(STATION, BED, "nurse"),
+        station_topics.result_topic(STATION, BED, "nurse"),
+        station_topics.bed_topic(STATION, BED, "events"),
+        wire.ecg_topic(BED),
+    ]
+    assert max(topic.count("/") for topic in topics) == 7
 
 
 def test_a_screen_hears_of_station_bed_events_and_its_trace(doctor: Screen, site: Site) -> None:
