@@ -118,6 +118,7 @@ def station(broker: Mosquitto, site: Site, tmp_path: Path) -> Iterator[Station]:
 @pytest.fixture
 def doctor(station: Station, site: Site) -> Iterator[Screen]:
     with screen(site, "doctor") as one:
+        one.wait_until_up()  # what is asked before the station listens is not heard
         yield one
 
 
@@ -137,7 +138,6 @@ def test_a_screen_hears_of_station_bed_events_and_its_trace(doctor: Screen, site
     with VirtualNode(
         source, BED, "localhost", site.port, username=BED, password=secret, ca_file=ca_file
     ):
-        doctor.wait_until_up()
         assert json.loads(doctor.next_of(f"bed/{BED}/state"))["bed"] == BED
         assert doctor.ask("want-wave")["done"]
         assert wave_message.decode(doctor.next_of(f"bed/{BED}/wave")).samples_mv.size
