@@ -48,6 +48,7 @@ from bedside.librarian import Librarian
 from bedside.local_feed import LocalFeed
 from bedside.measures import Measures, process_use
 from bedside.node.link import Link
+from bedside.operators import Answer
 from bedside.ports import LogEntry, Ports
 from bedside.recording import bed_file
 from bedside.recording.beats import BeatNote, StripNote
@@ -57,7 +58,7 @@ from bedside.review import Review
 from bedside.settings import Settings
 from bedside.sounder import Sounder
 from bedside.unsent import unsent
-from bedside.ward import Answer, SequenceRanges, Ward
+from bedside.ward import SequenceRanges, Ward
 from bedside.watch import TICK_S, Watch
 from bedside.worker import Worker
 

@@ -10,24 +10,20 @@ import json
 import logging
 import secrets
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from bedside import station_topics
-from bedside.alarms.engine import PAUSE_S, EngineState, restarted
-from bedside.alarms.notification import Notifications
+from bedside.alarms.engine import EngineState, restarted
 from bedside.anomaly.baseline import Baseline
 from bedside.anomaly.scoring import ModelFacts
 from bedside.broadcast import Broadcast
 from bedside.claims import Holding
 from bedside.counts import Counts
-from bedside.delivery.alert import alert_of, test_alert, test_id
+from bedside.delivery.alert import alert_of
 from bedside.delivery.delivery import DeliveryState, DeliveryStep
 from bedside.event_json import to_json
 from bedside.events import (
     Action,
-    ActionDone,
     AlarmChanged,
     Batch,
     BedChanged,
@@ -50,19 +46,18 @@ from bedside.late_review import LateReview
 from bedside.monitor import Monitor
 from bedside.node import wire
 from bedside.node.stream import ArrivalKind, Stream
+from bedside.operators import Answer, Operators
 from bedside.picture import Picture
 from bedside.ports import LogEntry, Ports
-from bedside.recording.beats import BeatNote, BeatPairs, StripNote
+from bedside.recording.beats import BeatNote, StripNote
 from bedside.recording.bed_file import BedFile
+from bedside.served_bed import ServedBed
 from bedside.settings import Settings
 from bedside.share import Share
 from bedside.station_alarms import StationAlarms
 
-Answer = Callable[[ActionDone], None]
 SequenceRanges = Mapping[tuple[str, int], list[tuple[int, int]]]
 """(node, boot id) → first and last sequence numbers."""
-
-_QUESTIONS = ("want-wave", "events-since")
 
 _LOGGED = (
     AlarmChanged
@@ -89,24 +84,9 @@ _PARTS = (
 )
 
 NODE_SILENT_S = 3.0
-REMEMBERED_ACTIONS = 1000
 STATE_EVERY_S = 1.0
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class _Bed:
-    monitor: Monitor
-    stream: Stream
-    picture: Picture
-    broadcast: Broadcast
-    late: LateReview
-    notifications: Notifications = field(default_factory=Notifications)
-    session: str = ""
-    baseline: Baseline | None = None
-    clock_set: bool = True
-    pairs: BeatPairs = field(default_factory=BeatPairs)
 
 
 class Ward:
@@ -129,7 +109,7 @@ class Ward:
         self._model = model
         self._ports = ports
         self._titles = titles or {}
-        self._beds: dict[str, _Bed] = {}
+        self._beds: dict[str, ServedBed] = {}
         self._run = secrets.token_hex(2)
         self.station = StationAlarms(
             settings.station.name,
@@ -141,9 +121,9 @@ class Ward:
             self._publish_states,
         )
         self.share = Share(settings.station.name, settings.station.bed_names)
-        self._left: dict[str, _Bed] = {}
+        self._left: dict[str, ServedBed] = {}
         self._said_us: int | None = None
-        self._done: deque[str] = deque(maxlen=REMEMBERED_ACTIONS)
+        self._operators = Operators(settings, ports, self._beds, self.station, self._emit)
         self._hops: deque[Hop] = deque(maxlen=500)
 
     def serves(self, name: str) -> bool:
@@ -185,7 +165,7 @@ class Ward:
         station, run = self._settings.station.name, int(self._run, 16)
         broadcast = Broadcast(station, name, run, picture, self._ports.publish)
         stream = Stream(name, stored or {})
-        bed = _Bed(monitor, stream, picture, broadcast, late, session=session)
+        bed = ServedBed(monitor, stream, picture, broadcast, late, session=session)
         self._beds[name] = bed
         self.pictures[name] = picture
         if state is not BedState.DISCHARGED:
@@ -238,7 +218,7 @@ class Ward:
                     self.share.claims.connected(self._now_s())
                 self._step_all(happened)
             case Action():
-                self._act(name, happened, answer)
+                self._operators.act(name, happened, answer)
             case _ if name in self._beds:
                 self._step(name, happened)
             case _:
@@ -390,68 +370,6 @@ class Ward:
         if fault is not None:
             raise fault
 
-    def _act(self, name: str, action: Action, answer: Answer | None) -> None:
-        if action.name in _QUESTIONS:
-            if answer is not None:
-                answer(self._answered(name, action))
-            return
-        if action.action_id in self._done:
-            done = _refused(action, "this action was done already")
-        elif action.name == "test-alert":
-            done = self._test_alert(name, action)
-        elif action.name == "pause-sound":
-            done = self._pause_sound(name, action)
-        elif (
-            action.name == "acknowledge"
-            and (refusal := self.station.acknowledge(action)) is not None
-        ):
-            done = _refused(action, refusal) if refusal else _done(action)
-        elif name not in self._beds:
-            done = _refused(action, f"this station has no bed {name}")
-        else:
-            *events, last = self._beds[name].monitor.step(action)
-            self._emit(name, events)
-            assert isinstance(last, ActionDone)
-            done = last
-        self._done.append(action.action_id)
-        wall_us = self._ports.wall_us()
-        self._ports.log(LogEntry("action", _action_json(name, action, done), wall_us, action.at_us))
-        # Whoever hears that it is done may count on it, whatever happens to this process.
-        self._ports.written()
-        if name in self._beds:
-            self._emit(name, [done])
-        if answer is not None:
-            answer(done)
-
-    def _answered(self, name: str, action: Action) -> ActionDone:
-        """What a screen elsewhere asks for; it changes nothing."""
-        bed = self._beds.get(name)
-        number = action.arguments.get("number", 0)
-        if bed is None:
-            return _refused(action, f"this station has no bed {name}")
-        if action.name == "want-wave":
-            bed.broadcast.want(self._ports.wall_us())
-            return _done(action)
-        if not isinstance(number, int):
-            return _refused(action, f"{number!r} is no number of an event")
-        return replace(_done(action), told=bed.broadcast.since(number))
-
-    def _pause_sound(self, name: str, action: Action) -> ActionDone:
-        """All sounds of the station pause: one loudspeaker serves every bed."""
-        if name not in self._beds:
-            return _refused(action, f"this station has no bed {name}")
-        answers: list[ActionDone] = []
-        for bed in self._beds:
-            *events, done = self._beds[bed].monitor.step(action)
-            self._emit(bed, events)
-            assert isinstance(done, ActionDone)
-            answers.append(done)
-        if any(done.done for done in answers):
-            seconds = float(action.arguments.get("seconds", PAUSE_S))
-            self.station.pause_sound(seconds, action.user, action.at_us)
-            return _done(action)
-        return answers[0]
-
     def _emit(self, name: str, events: list[Event]) -> None:
         self._emit_all([(name, events)])
 
@@ -502,7 +420,9 @@ class Ward:
             since_s = (instance.at_us - instance.onset_us) / 1e6
             self._ports.record(StripNote(name, *heard_to, since_s))
 
-    def _bed_changed(self, name: str, bed: _Bed, event: BedChanged | CalibrationChanged) -> None:
+    def _bed_changed(
+        self, name: str, bed: ServedBed, event: BedChanged | CalibrationChanged
+    ) -> None:
         if isinstance(event, BedChanged):
             bed.late.forget()
             if event.session != bed.session or event.state is not BedState.ADMITTED:
@@ -530,7 +450,7 @@ class Ward:
     def _disk_is_behind(self) -> None:
         self.station.health(Health(self._ports.now_us(), "disk", False, "the disk cannot keep up"))
 
-    def _calibrated(self, bed: _Bed, baseline: Baseline | None) -> None:
+    def _calibrated(self, bed: ServedBed, baseline: Baseline | None) -> None:
         bed.baseline = baseline
         bed.picture.set_calibrated(
             "not calibrated"
@@ -551,24 +471,13 @@ class Ward:
         )
         self._ports.alert(alert)
 
-    def _test_alert(self, name: str, action: Action) -> ActionDone:
-        contact = action.arguments.get("contact", 1)
-        known = max(1, len(self._settings.alerts.contacts))
-        if not isinstance(contact, int) or not 1 <= contact <= known:
-            return _refused(action, f"contacts are numbered from 1 to {known}")
-        bed = name if name in self._beds else self._settings.station.name
-        alert = test_alert(test_id(action.action_id), bed, self._ports.wall_us(), contact)
-        if not self._ports.alert(alert):
-            return _refused(action, "too many alerts wait")
-        return _done(action)
-
     def _publish_states(self) -> None:
         """Every bed as it is now; on any thread."""
         now_us, wall_us = self._ports.now_us(), self._ports.wall_us()
         for bed in list(self._beds.values()):
             bed.broadcast.state(now_us, wall_us)
 
-    def _links(self, bed: _Bed) -> tuple[LinkState, ...]:
+    def _links(self, bed: ServedBed) -> tuple[LinkState, ...]:
         age_s = bed.picture.age_s(self._ports.now_us())
         node = None if age_s == float("inf") else age_s < NODE_SILENT_S
         links = [LinkState("node", node)]
@@ -586,34 +495,3 @@ class Ward:
                 else LinkState(name, health.ok, health.detail)
             )
         return tuple(links)
-
-
-def _action_json(bed: str, action: Action, done: ActionDone) -> dict[str, Any]:
-    wanted = {name: value for name, value in action.arguments.items() if _is_plain(value)}
-    return {
-        "event": "action",
-        "bed": bed,
-        "action": action.name,
-        "arguments": wanted,
-        "id": action.action_id,
-        "user": action.user,
-        "done": done.done,
-        "reason": done.reason,
-    }
-
-
-def _is_plain(value: object) -> bool:
-    """Whether a value of somebody else's JSON can stand in the log; NaN cannot."""
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def _done(action: Action) -> ActionDone:
-    return ActionDone(action.at_us, action.action_id, action.user, True)
-
-
-def _refused(action: Action, reason: str) -> ActionDone:
-    return ActionDone(action.at_us, action.action_id, action.user, False, reason)
