@@ -4,10 +4,10 @@ The reconstruction error carries the score. An early beat makes it weigh more, a
 that the beat classifier gives against a normal beat: a supraventricular beat has a normal shape,
 and noise has a strange one. Three things are set against the patient: how early beats of normal
 shape come (in atrial fibrillation an early one is no surprise), how far the shapes of the
-calibration lay from their reconstructions, and how far those of the last minute do (a noisy or
-changed signal). The constants were chosen by cross-validation over the training patients, each
-judged by a network and a classifier that never saw them. What each part is worth stands in the
-model card.
+calibration lay from their reconstructions, and how far those of the last minutes' surely normal
+beats do (a noisy or changed signal). The constants were chosen by cross-validation over the
+training patients, each judged by a network and a classifier that never saw them. What each part is
+worth stands in the model card.
 """
 
 from __future__ import annotations
@@ -52,18 +52,22 @@ NORMAL_SHAPE_ERROR = 0.06
 
 EARLY_QUANTILE = 0.85
 EARLY_NORMALS_WEIGHT = 2.0
-RECENT_QUANTILE = 0.3
-NOISY_SHAPE_ERROR = 0.03
-"""From here on the shapes of the last minute are held to be unlike the calibration's."""
+SURELY_NORMAL_LOG_ODDS = -3.0
+SHAPES_REMEMBERED = 200
+"""How far the shapes of this many beats lay that the classifier surely holds normal."""
 
-RECENT_WEIGHT = 0.2
+SHAPES_QUANTILE = 0.8
+NOISY_SHAPE_ERROR = 0.025
+"""From here on those shapes are held to be unlike the calibration's."""
+
+DISCOUNT_POWER = 0.4
 MOST_DISCOUNT = 2.0
-"""The last minute may halve an error, and no more: a change that stays must stay visible."""
+"""They may halve an error, and no more: a change that stays must stay visible."""
 
 
 @dataclass(eq=False, kw_only=True)
 class Fusion:
-    """The errors of one bed's beats, one after the other; it remembers how the last minute went.
+    """The errors of one bed's beats, one after the other; it remembers how the last ones were.
 
     The weights are fields so that what each part is worth can be measured.
     """
@@ -74,13 +78,15 @@ class Fusion:
     early_normals_weight: float = EARLY_NORMALS_WEIGHT
     early_quantile: float = EARLY_QUANTILE
     odds_weight: float = ODDS_WEIGHT
-    recent_weight: float = RECENT_WEIGHT
     recent_beats: int = RECENT_BEATS
+    discount_power: float = DISCOUNT_POWER
+    shapes_remembered: int = SHAPES_REMEMBERED
+    surely_normal_log_odds: float = SURELY_NORMAL_LOG_ODDS
     _shapes: deque[float] = field(init=False)
     _early: deque[float] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._shapes = deque(maxlen=self.recent_beats)
+        self._shapes = deque(maxlen=self.shapes_remembered)
         self._early = deque(maxlen=self.recent_beats)
 
     def error(
@@ -100,7 +106,8 @@ class Fusion:
         shape = shape_error / self._discount() / self._usual(normal)
         early_normals = self.early_normals_weight * _level(self._early, self.early_quantile)
         spread = UNKNOWN_PREMATURITY_SPREAD if normal is None else normal.prematurity_spread
-        self._shapes.append(shape_error)
+        if abnormal_log_odds < self.surely_normal_log_odds:
+            self._shapes.append(shape_error)
         if shape_error < NORMAL_SHAPE_ERROR:
             self._early.append(max(timing.prematurity, 0.0))
         early = self._earliness(timing, spread + early_normals)
@@ -119,8 +126,9 @@ class Fusion:
         return math.sqrt(max(normal.shape_error / TYPICAL_SHAPE_ERROR, STEADIEST))
 
     def _discount(self) -> float:
-        above = max(_level(self._shapes, RECENT_QUANTILE) / NOISY_SHAPE_ERROR - 1.0, 0.0)
-        return min(1.0 + self.recent_weight * above, MOST_DISCOUNT)
+        """How much less a strange shape says, where surely normal beats have strange ones."""
+        above = max(_level(self._shapes, SHAPES_QUANTILE) / NOISY_SHAPE_ERROR, 1.0)
+        return min(math.pow(above, self.discount_power), MOST_DISCOUNT)
 
 
 def odds_factor(abnormal_log_odds: float, weight: float = ODDS_WEIGHT) -> float:
@@ -130,7 +138,7 @@ def odds_factor(abnormal_log_odds: float, weight: float = ODDS_WEIGHT) -> float:
 
 
 def _level(recent: deque[float], quantile: float) -> float:
-    """The quantile of the last minute's values, 0 while they are too few."""
+    """The quantile of the remembered values, 0 while they are too few."""
     if len(recent) < FEWEST_RECENT:
         return 0.0
     return sorted(recent)[int(quantile * (len(recent) - 1))]

@@ -84,6 +84,15 @@ def test_a_change_that_stays_is_discounted_by_half_at_most() -> None:
     assert last == first / MOST_DISCOUNT
 
 
+def test_beats_that_the_classifier_doubts_excuse_no_strange_shape() -> None:
+    """A run of ectopic beats stays as strange as its first."""
+    fusion = Fusion()
+    first = fusion.error(0.5, BeatTiming(), 0.0, None)
+    for _ in range(1000):
+        last = fusion.error(0.5, BeatTiming(), 0.0, None)
+    assert last == first
+
+
 def test_a_window_without_a_beat_teaches_nothing_and_is_never_normal() -> None:
     fusion, other = Fusion(), Fusion()
     for _ in range(60):

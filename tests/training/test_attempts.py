@@ -12,7 +12,7 @@ from bedside.anomaly.normal import TYPICAL_SHAPE_ERROR, Normal
 from bedside.events import WINDOW_SAMPLES, BeatTiming
 from training.attempts import ATTEMPTS
 
-SHAPES = (0.012, 0.02, 0.25, 0.013, 0.4, 0.05) * 15 + (0.012, 0.05, 0.25, 0.04, 0.4, 0.05) * 15
+SHAPES = (0.012, 0.02, 0.25, 0.013, 0.4, 0.03) * 15 + (0.012, 0.05, 0.25, 0.04, 0.4, 0.03) * 15
 EARLY = (0.0, -0.05, 0.35, -0.3, 0.1, 0.12, 0.2) * 26
 
 
@@ -32,7 +32,12 @@ def errors(rule: Fusion) -> list[float]:
     """Of a patient with early and late beats, strange and usual ones."""
     beats = zip(SHAPES, EARLY, strict=False)
     return [
-        rule.error(shape, BeatTiming(early, early + 0.25), 20.0 * early - 5.0, None)
+        rule.error(
+            shape,
+            BeatTiming(early, early + 0.25),
+            20.0 * early - 9.0 + (10.0 if shape > 0.1 else 0.0),
+            None,
+        )
         for shape, early in beats
     ]
 
