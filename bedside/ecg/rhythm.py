@@ -77,7 +77,10 @@ SLOW_BEATS = 4
 SLOW_RR_S = 1.2
 
 BRADY_BEATS = 6
-"""Beats that make a bradycardia: at 40/min, where the extreme one begins, they take 7.5 s."""
+"""Beats that make a bradycardia: one that is not heard among them is outvoted …"""
+
+VERY_SLOW_RR_S = 1.4
+"""… and one fewer where each RR interval is longer than this: six would take too long."""
 
 _VENTRICULAR = BeatClass.VENTRICULAR
 _LETHAL = frozenset({"asystole", "vf", "vt"})
@@ -252,11 +255,13 @@ class Rhythm:
         longest = max(RATE_BEATS, limits.extreme_tachy_beats - 1, limits.extreme_brady_beats - 1)
         known_s = self._intervals_s(longest)
         self._rate_bpm = _displayed_bpm(known_s[-RATE_BEATS:])
+        very_slow = min(known_s[2 - BRADY_BEATS :], default=0.0) > VERY_SLOW_RR_S
+        brady_beats = BRADY_BEATS - 1 if very_slow else BRADY_BEATS
         for code, beats, limit_bpm, too_fast in (
             ("extreme-tachy", limits.extreme_tachy_beats, limits.extreme_tachy_bpm, True),
             ("extreme-brady", limits.extreme_brady_beats, limits.extreme_brady_bpm, False),
             ("tachy", RATE_BEATS + 1, limits.tachy_bpm, True),
-            ("brady", BRADY_BEATS, limits.brady_bpm, False),
+            ("brady", brady_beats, limits.brady_bpm, False),
         ):
             if len(known_s) < beats - 1:
                 continue
@@ -264,7 +269,7 @@ class Rhythm:
             # The number that is shown decides: "50/min, below 50/min" would be no sentence.
             rate_bpm = float(round(60.0 * (beats - 1) / sum(intervals_s)))
             beyond_bpm = rate_bpm - limit_bpm if too_fast else limit_bpm - rate_bpm
-            if beyond_bpm <= 0.0 or (code == "brady" and not self._is_slow()):
+            if beyond_bpm <= 0.0 or (code == "brady" and not self._is_slow(beats)):
                 self._fast_since.pop(code, None)
             elif not graver and (not too_fast or self._long_enough(code, position)):
                 word = "above" if too_fast else "below"
@@ -275,18 +280,18 @@ class Rhythm:
             if beyond_bpm >= -HYSTERESIS_BPM and code in self._present:
                 self._hold(code, position)
 
-    def _is_slow(self) -> bool:
-        """Whether it is more than one gap that makes the mean a slow one.
+    def _is_slow(self, count: int) -> bool:
+        """Whether it is more than one gap that makes the mean of the last `count` beats slow.
 
         A beat that was not heard and a compensatory pause slow the mean and no heart. Only the
         medium alarm asks: what kills is judged by the mean as it is.
         """
-        beats = self._shapes(BRADY_BEATS + HIDING_BEATS)
+        beats = self._shapes(count + HIDING_BEATS)
         heard_s = [
             (beats[last][0] - beats[last - 1][0]) / WINDOW_RATE_HZ
             for last in range(1, len(beats))
             if not hides_ventricular(beats[max(0, last + 1 - HIDING_BEATS) : last + 1])
-        ][1 - BRADY_BEATS :]
+        ][1 - count :]
         slowest_s = 60.0 / (self.limits.brady_bpm - 0.5)
         return min(median(heard_s), sum(heard_s) / len(heard_s)) > slowest_s
 

@@ -31,7 +31,7 @@ from bedside.events import (
     Scores,
     Tick,
 )
-from bedside.limits import Limits
+from bedside.limits import PRESETS, Limits, Population
 from bedside.monitor import Monitor
 from bedside.simulator.batcher import cut
 from bedside.simulator.disturbance import SignalFault
@@ -62,11 +62,14 @@ class Case:
     fault: SignalFault = SignalFault.NONE
     before: str = "sinus:75"
     instead: tuple[str, ...] = ()
+    population: Population = Population.ADULT
 
     @property
     def cause(self) -> str:
         """What the signal turns into."""
-        return self.rhythm if self.fault is SignalFault.NONE else self.fault.value
+        cause = self.rhythm if self.fault is SignalFault.NONE else self.fault.value
+        adult = self.population is Population.ADULT
+        return cause if adult else f"{cause}, {self.population.value}"
 
 
 def last_beat(before: Sequence[HeartBeat], after: Sequence[HeartBeat], change_s: float) -> float:
@@ -113,6 +116,23 @@ CASES = (
     Case("bigeminy", "bigeminy:75", 2.3, 30.0, onset=nth_beat(8)),
     Case("irregular", "af:90", 62.0, 80.0),
     Case("abnormal-beats", "trigeminy:75", 2.3, 30.0, onset=nth_ventricular(3)),
+    Case("tachy", "sinus:168", 10.0, before="sinus:110", population=Population.CHILD),
+    Case("extreme-tachy", "sinus:190", 10.0, before="sinus:110", population=Population.CHILD),
+    Case("brady", "sinus:68", 10.0, before="sinus:110", population=Population.CHILD),
+    Case("extreme-brady", "sinus:50", 10.0, before="sinus:110", population=Population.CHILD),
+    Case("tachy", "sinus:208", 10.0, before="sinus:140", population=Population.NEONATE),
+    # So fast a heart passes for flutter, whose alarm is as grave.
+    Case(
+        "extreme-tachy",
+        "sinus:235",
+        10.0,
+        before="sinus:140",
+        instead=("vf",),
+        population=Population.NEONATE,
+    ),
+    Case("brady", "sinus:92", 10.0, before="sinus:140", population=Population.NEONATE),
+    Case("extreme-brady", "sinus:72", 10.0, before="sinus:140", population=Population.NEONATE),
+    Case("brady", "sinus:37", 10.0, before="sinus:55", population=Population.ATHLETE),
     Case("lead-off", "lead-off", 1.2),
     Case("poor-signal", "sinus:75", 12.0, 30.0, fault=SignalFault.MUSCLE),
     Case("no-monitoring", "lead-off", 60.0, 70.0),
@@ -155,7 +175,7 @@ def measure(case: Case, amplitude: str, noise: str, seed: int = 0) -> Measured:
     before, after = _beats(case, lead_in_s, seed)
     onset_s = case.onset(before, after, lead_in_s)
     wanted = (case.code, *case.instead)
-    for event in _events(source, calibrate_s=45.0 if calibrated else 0.0):
+    for event in _events(source, 45.0 if calibrated else 0.0, PRESETS[case.population]):
         if not isinstance(event, AlarmChanged):
             continue
         instance = event.instance
@@ -188,7 +208,7 @@ def lethal_instances(rhythm: str) -> list[str]:
     )
     return [
         event.instance.code
-        for event in _events(source, calibrate_s=0.0)
+        for event in _events(source, 0.0, Limits())
         if isinstance(event, AlarmChanged)
         and event.instance.priority is Priority.HIGH
         and event.instance.active_us == event.instance.at_us
@@ -211,14 +231,14 @@ def _beats(case: Case, lead_in_s: float, seed: int) -> tuple[list[HeartBeat], li
     return before, list(islice(coming, 100))
 
 
-def _events(source: PatientSource, calibrate_s: float) -> Iterator[Event]:
+def _events(source: PatientSource, calibrate_s: float, limits: Limits) -> Iterator[Event]:
     model = Autoencoder.load() if calibrate_s else None
     facts = (
         ModelFacts("none", float("inf"))
         if model is None
         else ModelFacts(model.version, model.population_threshold)
     )
-    monitor = Monitor("bed", facts, state=BedState.ADMITTED, session="suite")
+    monitor = Monitor("bed", facts, limits, state=BedState.ADMITTED, session="suite")
     next_tick_us = 500_000
 
     def take(happened: Input) -> Iterator[Event]:

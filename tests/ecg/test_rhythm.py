@@ -101,6 +101,7 @@ def test_a_shorter_pause_is_none(gap_s: float) -> None:
         ("tachy", 135),
         ("brady", 46),
         ("brady", 42),
+        ("brady", 40),
         ("extreme-tachy", 150),
         ("extreme-tachy", 190),
         ("extreme-brady", 37),
