@@ -251,6 +251,8 @@ def test_a_look_back_from_elsewhere_sees_what_one_beside_the_station_sees(
         wait_for(lambda: "asystole" in [one.code for one in here.events(BED, AFTER_THE_LAST)])
         arrest = next(one for one in here.events(BED, AFTER_THE_LAST) if one.code == "asystole")
         assert arrest in there.events(BED, AFTER_THE_LAST)
+        # Before the disk has its samples, its moment is the station's word alone.
+        wait_for(lambda: here.moment_us(arrest) != arrest.onset_wall_us)
         wait_for(lambda: here.explain(BED, here.moment_us(arrest)) is not None)
         at_us = there.moment_us(arrest)
         assert at_us == here.moment_us(arrest)
