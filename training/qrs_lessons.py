@@ -33,7 +33,8 @@ OFTEN = {"106": 2.0, "108": 3.0, "116": 2.0, "203": 3.0, "207": 2.0, "208": 2.0,
 
 SYNTHETIC = 80
 SIMULATED_S = 60
-MOTION_MINUTES = 480
+MOTIONS, MOTION_S = 480, 60
+"""Stretches of synthetic electrode motion, and how long each is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +154,7 @@ class Lessons:
         self._shares = shares / shares.sum()
         self._made = list(made(self._rng))
         self._recorded = Noise(folder).standard
-        self._motion = [motion(120 * RATE, self._rng) for _ in range(MOTION_MINUTES // 2)]
+        self._motion = [motion(MOTION_S * RATE, self._rng) for _ in range(MOTIONS)]
 
     def draw(self) -> Stretch:
         """The next stretch."""
@@ -241,30 +242,36 @@ class Lessons:
         """Standard noise of one kind; baseline wander played fast looks like moving electrodes."""
         rng = self._rng
         kind = rng.random()
-        if kind < 0.30:
-            return self._piece(self._motion)
         if kind < 0.36:
+            return self._piece(self._motion)
+        if kind < 0.42:
             return self._piece(self._recorded["ma"])
-        if kind < 0.40:
+        if kind < 0.47:
             return self._piece(self._recorded["ma"], np.exp(rng.uniform(-1.4, 0.0)))
-        if kind < 0.43:
+        if kind < 0.49:
             return self._piece(self._recorded["bw"])
-        if kind < 0.50:
+        if kind < 0.58:
             return self._piece(self._recorded["bw"], np.exp(rng.uniform(0.7, 2.7)))
-        if kind < 0.55:
+        if kind < 0.65:
             return 0.5 * self._piece(self._recorded["ma"]) + self._piece(self._motion)
         return None
 
     def _piece(self, noises: list[Floats], pace: float = 1.0) -> Floats:
-        """40 s of noise, played `pace` times as fast."""
+        """40 s of noise of `size` 1, played `pace` times as fast."""
         noise = noises[int(self._rng.integers(len(noises)))]
         count = int(LENGTH * pace) + 2
         first = int(self._rng.integers(len(noise) - count))
-        if pace == 1.0:
-            return noise[first : first + LENGTH]
         played = np.interp(np.arange(LENGTH) * pace, np.arange(count), noise[first : first + count])
-        played -= played.mean()
-        return played / max(float(played.std()), 1e-6)
+        return played / size(played)
+
+
+def size(noise: Floats) -> float:
+    """How large noise is as `nst` counts it: the mean of its seconds' standard deviations.
+
+    Slow wander, most of the power of a moving electrode, hides no beat and does not count.
+    """
+    seconds = noise[: len(noise) // RATE * RATE].reshape(-1, RATE)
+    return max(float(seconds.std(axis=1).mean()), 1e-6)
 
 
 def _swing_mv(signal_mv: Floats) -> float:

@@ -1,4 +1,4 @@
-"""The weights of the R-peak network, fitted by `python -m training.signal_fit qrs`.
+"""The weights of the R-peak network, fitted by several runs of what `training.qrs_fit` was.
 
 Little-endian 32-bit whole numbers in zlib in base 85: the layers one after the other.
 """
