@@ -18,6 +18,8 @@ from bedside.simulator.virtual_node import VirtualNode
 RATE_HZ = 250
 SINUS_S = 14.0
 ARREST_S = 10.0
+STORE_BATCHES = 100_000
+"""More than a slow machine keeps a station away for: what no store holds is no station's loss."""
 
 
 class KnownSource:
@@ -77,7 +79,7 @@ class KnownNode(VirtualNode):
         self.held_at_reset: list[tuple[int, int]] = []
         self.signal = source
         self.began_wall_s = 0.0
-        super().__init__(source, name, "127.0.0.1", port, speed=speed)
+        super().__init__(source, name, "127.0.0.1", port, speed=speed, store_batches=STORE_BATCHES)
         self.boots.append(Boot(self._uplink.boot_id, 0))
 
     def start(self) -> None:

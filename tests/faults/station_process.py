@@ -126,6 +126,9 @@ class StationProcess:
         self._process.stdin.write(json.dumps(what) + "\n")
         self._process.stdin.flush()
 
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
     def resident_mb(self) -> float:
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith("VmRSS"):

@@ -1,6 +1,6 @@
 """The fault table: `python -m tests.faults.table [ROW …]` runs it and writes it into the README.
 
-Every fault meets real processes at real speed, one after the other, the whole in half an hour. What
+Every fault meets real processes at real speed, one after the other, the whole in 50 minutes. What
 was measured stands in `table.json` beside this file, and in the README between two marks; named
 rows replace their lines alone.
 """
