@@ -17,7 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from bedside.anomaly.fusion import ODDS_WEIGHT, UNSCORABLE_ERROR, Fusion, odds_factor
+from bedside.anomaly.fusion import (
+    EARLY_FACTOR,
+    EARLY_WEIGHT,
+    ODDS_WEIGHT,
+    UNSCORABLE_ERROR,
+    Fusion,
+    odds_factor,
+)
 from bedside.anomaly.normal import TYPICAL_SHAPE_ERROR, Normal
 from bedside.events import BeatTiming
 from training.metrics import beat_table, template_errors
@@ -103,11 +110,18 @@ def _untimed(odds_weight: float) -> Fusion:
     return Fusion(early_factor=0.0, early_weight=0.0, odds_weight=odds_weight)
 
 
+def _unjudged(early_factor: float, early_weight: float) -> Fusion:
+    """Nothing that the beat classifier said, not even of which beats tell how noisy it is."""
+    return Fusion(
+        early_factor=early_factor, early_weight=early_weight, odds_weight=0.0, discount_power=0.0
+    )
+
+
 ATTEMPTS: Mapping[str, Callable[[], Fusion]] = {
     "all of it": Fusion,
-    "the reconstruction error alone": partial(_untimed, 0.0),
-    "the reconstruction error and the timing": partial(Fusion, odds_weight=0.0),
-    "the same, earliness weighing most": partial(Fusion, odds_weight=0.0, early_factor=18.0),
+    "the reconstruction error alone": partial(_unjudged, 0.0, 0.0),
+    "the reconstruction error and the timing": partial(_unjudged, EARLY_FACTOR, EARLY_WEIGHT),
+    "the same, earliness weighing most": partial(_unjudged, 18.0, EARLY_WEIGHT),
     "the reconstruction error and the odds": partial(_untimed, ODDS_WEIGHT),
     "the same, the odds weighing double": partial(_untimed, 2.0 * ODDS_WEIGHT),
     "the classifier's odds alone": OddsAlone,
