@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from bedside.recording.stored_segment import StoredSegment
 PIECE_S = 0.2
 """A node's usual batch; the journal does not say how long each one was."""
 
+_HOUR = re.compile(r"[0-9a-f]{8}_(\d{4,})(?:_(\d+))?")
+
 _log = logging.getLogger(__name__)
 
 
@@ -24,10 +27,14 @@ def newest(node: str, folder: Path, boot_id: int, seconds: float) -> list[Batch]
     They end with the newest sample of the boot's newest hour, and do not reach back beyond that
     hour, a gap, or a damaged stretch; a file that cannot be read has none.
     """
-    paths = list(folder.glob(f"{boot_id:08x}_*.idx"))
-    if not paths:
+    hours = {
+        (int(named[1]), int(named[2] or 1)): path
+        for path in folder.glob(f"{boot_id:08x}_*.idx")
+        if (named := _HOUR.fullmatch(path.stem))
+    }
+    if not hours:
         return []
-    path = max(paths, key=lambda each: [int(part) for part in each.stem.split("_")[1:]])
+    path = hours[max(hours)]
     try:
         stored = StoredSegment.open(path.with_suffix(""))
         return [] if stored is None else _last(node, stored, seconds)

@@ -50,5 +50,12 @@ def test_only_the_newest_boot_comes_back(tmp_path: Path) -> None:
     assert [(batch.boot_id, len(batch.samples)) for batch in found] == [(7, 20)] * 3
 
 
+def test_a_file_that_somebody_else_left_there_is_passed_over(tmp_path: Path) -> None:
+    recorded(tmp_path, list(a_signal(4)))
+    (tmp_path / "bed-1" / f"{BOOT:08x}_0000_copy.idx").write_bytes(b"")
+    with contextlib.closing(Recorder(tmp_path)) as again:
+        assert [batch.end_sample for batch in again.newest("bed-1", 0.3)] == [380, 400]
+
+
 def test_a_node_without_a_recording_has_none(tmp_path: Path) -> None:
     assert recorded(tmp_path, []) == []
