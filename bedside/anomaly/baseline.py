@@ -26,6 +26,9 @@ from bedside.events import (
     Score,
 )
 
+VERSION = 3
+"""Of the JSON object: a threshold is in the units of the error that its version had."""
+
 CALIBRATION_S = 300.0
 ALARMS_PER_DAY = 1.0
 FEWEST_BEATS_PER_MIN = 24
@@ -38,7 +41,7 @@ Array = NDArray[np.float32]
 
 
 class BaselineError(BedsideError):
-    """A stored baseline is damaged, or belongs to another model, bed or session."""
+    """A stored baseline is damaged or old, or belongs to another model, bed or session."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -72,7 +75,7 @@ class Baseline(Normal):
     def to_json(self) -> dict[str, Any]:
         """The baseline as a JSON object: arrays become lists of mV, rounded to 0.1 µV."""
         return {
-            "version": 3,
+            "version": VERSION,
             "bed": self.bed,
             "session": self.session,
             "model_version": self.model_version,
@@ -91,8 +94,11 @@ class Baseline(Normal):
     def from_json(cls, stored: Mapping[str, Any]) -> Baseline:
         """The baseline in a JSON object; raises `BaselineError` when it is not one."""
         try:
-            if stored["version"] != 3:
-                raise ValueError(f"version {stored['version']}")
+            if stored["version"] != VERSION:
+                raise BaselineError(
+                    f"The stored baseline has version {stored['version']}, and this program makes "
+                    f"{VERSION}: calibrate the bed again."
+                )
             baseline = cls(
                 bed=str(stored["bed"]),
                 session=str(stored["session"]),

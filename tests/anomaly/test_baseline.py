@@ -161,7 +161,6 @@ def test_beats_that_do_not_fit_what_was_learned_refuse_the_calibration(
 @pytest.mark.parametrize(
     "damage",
     [
-        {"version": 1},
         {"threshold": float("nan")},
         {"threshold": -1},
         {"prematurity_spread": 0},
@@ -176,6 +175,14 @@ def test_a_damaged_baseline_is_refused(
 ) -> None:
     stored = accepted(make_beats(), autoencoder).to_json() | damage
     with pytest.raises(BaselineError, match="calibrate"):
+        Baseline.from_json(stored)
+
+
+def test_a_baseline_of_an_older_version_is_not_called_damaged(
+    make_beats: MakeBeats, autoencoder: Autoencoder
+) -> None:
+    stored = accepted(make_beats(), autoencoder).to_json() | {"version": 2}
+    with pytest.raises(BaselineError, match="has version 2, and this program makes 3: "):
         Baseline.from_json(stored)
 
 
