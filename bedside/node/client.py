@@ -72,12 +72,13 @@ class Client(mqtt.Client):
                 break
             if shift > 21 or at == len(held):
                 return False
-        topic_end = at + 2 + int.from_bytes(held[at : at + 2], "big")
+        topic_from = at + 2
+        topic_end = topic_from + int.from_bytes(held[at:topic_from], "big")
         end = at + length
-        if not topic_end <= end <= len(held):
+        if not topic_from < topic_end <= end <= len(held):
             return False
         try:
-            topic = str(held[at + 2 : topic_end], "utf-8")
+            topic = str(held[topic_from:topic_end], "utf-8")
         except UnicodeDecodeError:
             return False
         payload, retained = bytes(held[topic_end:end]), bool(held[0] & _RETAINED)

@@ -72,11 +72,18 @@ def test_streams_told_here_are_heard_as_by_paho(
 
 @pytest.mark.parametrize(
     "broken",
-    [b"\x30\xff\xff\xff\xff\x01", b"\x30\x02\x00\x09", b"\x30"],
+    [
+        b"\x30\xff\xff\xff\xff\x01",  # a length that never ends
+        b"\x30\x02\x00\x09",  # a topic longer than its packet
+        b"\x30\x03\x00\x00x",  # no topic
+        b"\x30\x01\x00",  # half a topic's length
+        b"\x30",
+    ],
 )
-def test_a_broken_packet_is_left_to_paho(broken: bytes) -> None:
+def test_after_a_broken_packet_nothing_is_heard_that_paho_would_not_hear(broken: bytes) -> None:
     whole = publish("a", b"1", 0, False)
-    assert heard([whole, broken], streaming=True)[:1] == [("a", b"1", False)]
+    sent = [whole + broken + whole]
+    assert heard(sent, streaming=True) == heard(sent, streaming=False) == [("a", b"1", False)]
 
 
 def test_a_name_that_is_no_text_is_left_to_paho() -> None:
