@@ -13,6 +13,7 @@ from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 
+from bedside.errors import BedsideError
 from bedside.events import Float64Array
 
 _LinearFilter = Callable[
@@ -31,18 +32,18 @@ def recursive(
     return _linear_filter(numerator, denominator, samples, -1, state)
 
 
-def _compiled() -> _LinearFilter:
+def compiled() -> _LinearFilter:
+    """The compiled part. Raises `BedsideError` where the installed scipy has it elsewhere."""
     scipy = find_spec("scipy")
-    if scipy is None or scipy.origin is None:
-        raise ImportError("scipy is not installed: install bedside with its dependencies")
-    folder = Path(scipy.origin).parent / "signal"
-    spec = PathFinder.find_spec("_sigtools", [str(folder)])
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{folder} holds no compiled filter: install another version of scipy")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    linear_filter: _LinearFilter = module._linear_filter
-    return linear_filter
+    if scipy is not None and scipy.origin is not None:
+        spec = PathFinder.find_spec("_sigtools", [str(Path(scipy.origin).parent / "signal")])
+        if spec is not None and spec.loader is not None:
+            module = module_from_spec(spec)
+            spec.loader.exec_module(module)
+            linear_filter: _LinearFilter | None = getattr(module, "_linear_filter", None)
+            if linear_filter is not None:
+                return linear_filter
+    raise BedsideError("The filter of the installed scipy lies elsewhere: install scipy 1.17.")
 
 
-_linear_filter = _compiled()
+_linear_filter = compiled()

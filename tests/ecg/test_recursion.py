@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,6 +52,20 @@ def test_it_filters_as_scipy_does_to_the_bit(seed: int, length: int) -> None:
     expected, expected_after = signal.lfilter(*filters.HIGH, samples, zi=state)
     assert np.array_equal(found, expected)
     assert np.array_equal(after, expected_after)
+
+
+def test_a_scipy_that_keeps_its_filter_elsewhere_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "scipy" / "signal").mkdir(parents=True)
+    for file in ("__init__.py", "signal/_sigtools.py"):
+        (tmp_path / "scipy" / file).touch()
+    code = "import sys; sys.path[:0] = sys.argv[1:]; import bedside.ecg.recursion"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.splitlines()[-1] == (
+        "bedside.errors.BedsideError: The filter of the installed scipy lies elsewhere: install "
+        "scipy 1.17."
+    )
 
 
 def test_a_station_starts_without_the_rest_of_scipy() -> None:
