@@ -77,3 +77,13 @@ def test_the_readme_says_what_was_measured() -> None:
         ),
     ):
         assert said in readme
+
+
+def test_the_readme_holds_the_open_detectors_beside_ours() -> None:
+    pytest.importorskip("wfdb", reason="needs the extra `train`")
+    from training import signal_report
+
+    signal = json.loads((MODEL / "signal_report.json").read_text(encoding="utf-8"))
+    assert len(signal["peers"]) >= 5
+    readme = (MODEL.parent / "README.md").read_text(encoding="utf-8")
+    assert signal_report.peers_table(signal) in readme
