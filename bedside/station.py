@@ -16,19 +16,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bedside import __version__, set_aside, station_topics, systemd
+from bedside import __version__, station_topics, systemd
 from bedside.alarms import log as alarm_log
 from bedside.alarms.replay import replay
 from bedside.anomaly.autoencoder import Autoencoder
 from bedside.anomaly.baseline import Baseline, BaselineError
 from bedside.anomaly.scoring import ModelFacts
+from bedside.archivist import Archivist
 from bedside.claims import Holding
 from bedside.clerk import Clerk
 from bedside.delivery.alert import Alert
 from bedside.delivery.delivery import DeliveryStep
 from bedside.delivery.transport import Transport
 from bedside.dispatch import Dispatch
-from bedside.errors import BedsideError, ModelError, RecordError
+from bedside.errors import BedsideError, ModelError
 from bedside.events import (
     Action,
     ActionDone,
@@ -51,9 +52,8 @@ from bedside.node.link import Link
 from bedside.operators import Answer
 from bedside.ports import LogEntry, Ports
 from bedside.recording import bed_file
-from bedside.recording.beats import BeatNote, StripNote
 from bedside.recording.bed_file import BedFile
-from bedside.recording.recorder import AheadOfTimeError, Recorder, SyncError
+from bedside.recording.recorder import Recorder
 from bedside.review import Review
 from bedside.settings import Settings
 from bedside.sounder import Sounder
@@ -95,7 +95,7 @@ class _Stored:
     """What the recorder brought to the disk, or, where it is not `safe`, could not."""
 
     ranges: SequenceRanges
-    safe: bool = True
+    safe: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +111,6 @@ class _Told:
 
     holding: Holding
     now: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A bed's state for the disk."""
-
-    bed: str
-    content: BedFile
 
 
 class Station:
@@ -163,10 +155,8 @@ class Station:
             low_space_mb=settings.recording.low_space_mb,
             wall_us=self.wall_us,
         )
-        self._shortage = ""
         self._log_path = folder / "alarms.sqlite"
         self._alarm_log = alarm_log.opened(self._log_path, self.wall_us())
-        self._damage = ""
         self._dispatch = Dispatch(
             folder / "outbox.sqlite",
             transport,
@@ -187,10 +177,10 @@ class Station:
             self._model,
             Ports(
                 score=lambda bed, request: self._scorer.put((bed, request)),
-                record=self._disk.put,
+                record=self._archivist.put,
                 log=self._clerk.put,
                 written=self._clerk.written,
-                keep=lambda bed, content: self._disk.put(_Kept(bed, content)),
+                keep=self._archivist.keep,
                 alert=self._dispatch.put,
                 follow=self._dispatch.follow,
                 patient_left=self._dispatch.patient_left,
@@ -228,7 +218,7 @@ class Station:
     def start(self) -> None:
         """Start every thread and the link to the broker."""
         self._clerk.start()
-        for worker in (self._analysis, self._scorer, self._disk):
+        for worker in (self._analysis, self._scorer, self._archivist.worker):
             worker.start()
         self._librarian.start()
         self._watch.start()
@@ -251,7 +241,7 @@ class Station:
         )
         self._measuring.stop()
         self._link.stop()
-        for worker in (self._analysis, self._scorer, self._disk):
+        for worker in (self._analysis, self._scorer, self._archivist.worker):
             if not worker.stop():
                 _log.error("%s did not end in time", worker.name)
         if self._sounder is not None:
@@ -330,7 +320,7 @@ class Station:
 
     def measures(self) -> Measures:
         """What is counted and what waits now."""
-        workers = (self._analysis, self._scorer, self._disk)
+        workers = (self._analysis, self._scorer, self._archivist.worker)
         alerts_waiting, oldest_alert_s = self._dispatch.waiting
         cpu_s, memory_bytes = process_use()
         return Measures(
@@ -355,7 +345,7 @@ class Station:
     def _failures(self) -> dict[str, int]:
         failures = {
             worker.name: worker.failures + worker.overflows
-            for worker in (self._analysis, self._scorer, self._disk)
+            for worker in (self._analysis, self._scorer, self._archivist.worker)
         }
         return failures | {
             "delivery": self._dispatch.failures,
@@ -389,13 +379,15 @@ class Station:
             together_s=TOGETHER_S / max(1.0, self._speed),
             failed=lambda error: self._unwell("model", error),
         )
-        self._disk = Worker[Batch | BeatNote | StripNote | _Kept](
-            "disk",
-            self._store,
-            capacity=20_000,
+        self._archivist = Archivist(
+            self._recorder,
+            self._beds_folder,
+            self._log_path,
             every_s=min(1.0, self._settings.recording.sync_every_s) / max(1.0, self._speed),
             together_s=TOGETHER_S / max(1.0, self._speed),
-            idle=self._sync,
+            now_us=self.now_us,
+            stored=self._stored,
+            well=self._well,
             failed=lambda error: self._unwell("disk", error),
         )
 
@@ -515,6 +507,9 @@ class Station:
     def _heard_of(self, holding: Holding, now: bool) -> None:
         self._analysis.put(_Told(holding, now))
 
+    def _stored(self, ranges: SequenceRanges, safe: bool) -> None:
+        self._analysis.put(_Stored(ranges, safe))
+
     def _lag_s(self) -> float:
         """How long the batch that was last analysed had waited, while others wait."""
         return self._behind_s if self._analysis.waiting else 0.0
@@ -539,45 +534,6 @@ class Station:
         for (bed, request), scores in zip(asked, found, strict=True):
             self._analysis.put(_Taken(bed, Scores(now_us, tuple(scores), request.purpose)))
         self._well("model", True)
-
-    def _store(self, item: Batch | BeatNote | StripNote | _Kept) -> None:
-        match item:
-            case Batch():
-                try:
-                    self._recorder.write(item)
-                except RecordError as error:
-                    lost = {(item.node, item.boot_id): [(item.sequence, item.sequence)]}
-                    self._analysis.put(_Stored(lost, safe=False))
-                    if not isinstance(error, AheadOfTimeError):
-                        raise  # what is ahead of time comes again and again: `shortage` tells
-            case BeatNote() | StripNote():
-                self._recorder.note(item)
-            case _Kept():
-                bed_file.save(self._beds_folder / f"{item.bed}.json", item.content)
-
-    def _sync(self) -> None:
-        try:
-            ranges = self._recorder.sync(self.now_us() / 1e6)
-        except SyncError as error:
-            self._analysis.put(_Stored(error.unwritten, safe=False))
-            raise
-        if ranges:
-            self._analysis.put(_Stored(ranges))
-        shortage = self._recorder.shortage()
-        if shortage:
-            self._well("disk", False, shortage)
-        elif ranges or self._shortage:
-            self._well("disk", True)
-        self._shortage = shortage
-        self._look_for_damage()
-
-    def _look_for_damage(self) -> None:
-        """What was damaged is kept, and shown until somebody has taken it away."""
-        kept = [*set_aside.set_aside_before(self._log_path), *self._recorder.damaged()]
-        damage = f"{kept[0]} keeps what it was; take it away" if kept else ""
-        if damage != self._damage:
-            self._damage = damage
-            self._well("damage", not damage, damage)
 
     # ── what becomes of alerts, on any thread ─────────────────────────────────────────────────
 
