@@ -31,6 +31,9 @@ CONTEXT_S = 15.0
 MOST_STRETCHES = 16
 """Stretches between holes that may still be closed; the oldest is forgotten."""
 
+MOST_MONITORS = 4
+"""Stretches of which a monitor waits for more late samples: half a megabyte each."""
+
 MOST_FOUND = 8
 """Findings remembered of a stretch, so that what was found in it is not found again."""
 
@@ -45,9 +48,9 @@ class _Heard:
 class _Stretch:
     """Batches of one boot that join on to each other: their first and their last seconds.
 
-    `monitor` has heard the last of them, as long as there were late ones within the context;
-    `late_end` is the sample after the newest late one. `found` has code and onset of what the
-    monitor found, on its own time.
+    `monitor` has heard the last of them, as long as there were late ones within the context, and
+    no others needed the room; `late_end` is the sample after the newest late one. `found` has code
+    and onset of what the monitor found, on its own time.
     """
 
     boot_id: int
@@ -99,6 +102,7 @@ class LateReview:
         """Take a late batch; what would have alarmed, had it come in time."""
         stretch = self._ending_where_begins(batch)
         if stretch.monitor is None:
+            self._make_room()
             stretch.monitor = self._begun(stretch)
         heard = _Heard(batch, late=True)
         stretch.add(heard)
@@ -118,6 +122,12 @@ class LateReview:
         if len(self._stretches) > MOST_STRETCHES:
             del self._stretches[0]
         return stretch
+
+    def _make_room(self) -> None:
+        """The oldest that wait for late samples begin anew with their tail, should any come."""
+        waiting = [each for each in self._stretches if each.monitor and each.tail[-1].late]
+        for each in waiting[: 1 - MOST_MONITORS]:
+            each.monitor = None
 
     def _begun(self, stretch: _Stretch) -> Monitor:
         """A monitor that knows what came just before; whatever that held was live, or was found."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -131,6 +132,24 @@ def test_an_arrest_that_an_outage_cuts_is_found(outage_s: tuple[float, float]) -
 
 def test_an_arrest_that_comes_in_late_pieces_out_of_order_is_found_once() -> None:
     assert alarms(SIX_SECONDS, (14, 32), newest_first=True) == ([], ["asystole"])
+
+
+def test_late_pieces_that_wait_for_more_hold_few_monitors_and_are_judged_whole() -> None:
+    review = LateReview(a_monitor(), MODEL)
+    pieces = list(batches(SIX_SECONDS))
+    cut = next(n for n, batch in enumerate(pieces) if batch.first_sample >= 23 * 250)
+    before = sum(isinstance(each, Monitor) for each in gc.get_objects())
+    found = []
+    for part in (pieces[:cut], pieces[cut:]):
+        for boot_id in range(1, 8):
+            found += [
+                (boot_id, each.code)
+                for batch in part
+                for each in review.heard(replace(batch, boot_id=boot_id))
+            ]
+        gc.collect()
+        assert sum(isinstance(each, Monitor) for each in gc.get_objects()) - before <= 4
+    assert found == [(boot_id, "asystole") for boot_id in range(1, 8)]
 
 
 def test_what_the_live_monitor_raises_is_not_found_late_as_well() -> None:
