@@ -24,9 +24,6 @@ from bedside.settings import BrokerSettings
 
 LISTENED_S = 3.0
 SOON_DAYS = 30
-MOST_OFF = 0.005
-"""How far a node's measured rate may be from the nominal one before it is resampled."""
-
 FLAT_MV = 0.15
 """The smallest R waves that are looked for have 0.2 mV; noise alone has less than this."""
 
@@ -116,7 +113,7 @@ def _sorted(heard: _Heard) -> tuple[Sequence[Batch], Sequence[float]]:
     live = [
         (batch, at_s)
         for batch, at_s in zip(heard.batches, heard.at_s, strict=True)
-        if not batch.flags & Flags.REPLAYED
+        if not batch.flags.has(Flags.REPLAYED)
     ]
     return [batch for batch, _ in live], [at_s for _, at_s in live]
 
@@ -136,9 +133,9 @@ def _node(name: str, batches: Sequence[Batch], at_s: Sequence[float]) -> Finding
     faults = []
     if missing:
         faults.append(f"{missing} samples are missing: check its Wi-Fi")
-    if last.flags & LEAD_OFF:
+    if last.flags.has(LEAD_OFF):
         faults.append("an electrode is off: attach it")
-    elif last.flags & Flags.SATURATED:
+    elif last.flags.has(Flags.SATURATED):
         faults.append("the signal is at its limit: check the front end's gain")
     elif np.ptp(samples_mv) < FLAT_MV:
         faults.append("the line is flat: check cable and electrodes")
