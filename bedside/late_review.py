@@ -29,7 +29,7 @@ CONTEXT_S = 15.0
 """So much of what joins on is looked at on either side: longer than any high condition takes."""
 
 MOST_STRETCHES = 16
-"""Stretches between holes that may still be closed; the oldest is forgotten."""
+"""The present, and stretches whose holes may still be closed; the oldest is forgotten."""
 
 MOST_MONITORS = 4
 """Stretches of which a monitor waits for more late samples: half a megabyte each."""
@@ -94,6 +94,9 @@ class LateReview:
     def live(self, batch: Batch) -> list[FoundLate]:
         """Take a batch that came in time; what it completes of a finding that began late."""
         stretch = self._ending_where_begins(batch)
+        if stretch is not self._stretches[-1]:  # else the present is the oldest in the end
+            self._stretches.remove(stretch)
+            self._stretches.append(stretch)
         heard = _Heard(batch, late=False)
         stretch.add(heard)
         return self._look(stretch, heard, batch.at_us)

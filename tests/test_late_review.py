@@ -152,6 +152,19 @@ def test_late_pieces_that_wait_for_more_hold_few_monitors_and_are_judged_whole()
     assert found == [(boot_id, "asystole") for boot_id in range(1, 8)]
 
 
+def test_many_late_pieces_of_another_time_do_not_make_it_forget_the_present() -> None:
+    monitor = a_monitor()
+    review = LateReview(monitor, MODEL)
+    pieces = list(batches(SIX_SECONDS))
+    cut = next(n for n, batch in enumerate(pieces) if batch.first_sample >= 23 * 250)
+    for number, batch in enumerate(pieces[cut : cut + 60]):
+        raised(monitor, batch)
+        review.live(batch)
+        review.heard(replace(pieces[0], boot_id=99, first_sample=10_000 * number))
+    late = [each.code for batch in pieces[:cut] for each in review.heard(batch)]
+    assert late == ["asystole"]
+
+
 def test_what_the_live_monitor_raises_is_not_found_late_as_well() -> None:
     signal_mv = a_signal((RhythmKind.SINUS, 20), (RhythmKind.ASYSTOLE, 12), (RhythmKind.SINUS, 9))
     assert alarms(signal_mv, (10, 23)) == (["asystole"], [])
