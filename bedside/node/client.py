@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import time
 from collections.abc import Callable
 
 import paho.mqtt.client as mqtt
@@ -13,6 +14,10 @@ from bedside.broker_address import Address
 
 CONNECT_TIMEOUT_S = 3.0
 _PIECE_BYTES = 65_536
+
+ALIVE_EVERY_S = 1.0
+"""paho gets a message so often: else it takes the broker for silent, and pings it in vain where
+the answer waits behind seconds of batches."""
 
 _TYPE_AND_QOS, _PUBLISH_QOS_0, _RETAINED = 0xF6, 0x30, 0x01
 _SHORTEST_PUBLISH = 4
@@ -28,11 +33,12 @@ class Client(mqtt.Client):
 
     `on_stream(topic, payload, retained)`, where it is set, hears messages of QoS 0, whose packets
     are told here: on its way through paho a batch of a node costs ten times as much. All other
-    packets are paho's.
+    packets, and one of these a second, are paho's.
     """
 
     on_stream: Callable[[str, bytes, bool], None] | None = None
     _held = memoryview(b"")
+    _by_paho_s = float("-inf")
 
     @property
     def held(self) -> bool:
@@ -49,8 +55,10 @@ class Client(mqtt.Client):
         if not self._held and self.on_stream is not None:
             with contextlib.suppress(OSError):  # paho meets it again, and knows what follows
                 self._held = memoryview(super()._sock_recv(_PIECE_BYTES))
+        now_s = time.monotonic()
         while True:
-            if not self._stream():
+            if now_s - self._by_paho_s >= ALIVE_EVERY_S or not self._stream():
+                self._by_paho_s = now_s
                 self.loop_read()
             if not self.held or self.socket() is None:
                 return

@@ -89,3 +89,25 @@ def test_after_a_broken_packet_nothing_is_heard_that_paho_would_not_hear(broken:
 def test_a_name_that_is_no_text_is_left_to_paho() -> None:
     with pytest.raises(UnicodeDecodeError):
         heard([b"\x30\x04\x00\x02\xff\xfe"], streaming=True)
+
+
+def test_paho_hears_often_enough_that_the_broker_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It pings a broker that it has not heard for 2 s, and leaves it 2 s later."""
+    client = Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
+    by_paho: list[float] = []
+    told: list[float] = []
+    now_s = [0.0]
+    monkeypatch.setattr("bedside.node.client.time.monotonic", lambda: now_s[0])
+    client.on_message = lambda *_: by_paho.append(now_s[0])
+    client.on_stream = lambda *_: told.append(now_s[0])
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        client._sock = ours
+        for step in range(50):
+            now_s[0] = step / 5
+            theirs.sendall(publish("a", b"1", 0, False))
+            client.read()
+    client._sock = None
+    assert by_paho == [float(second) for second in range(10)]
+    assert len(told) == 40
