@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bedside import page_cache
 from bedside.errors import BedsideError
 from bedside.set_aside import DAMAGED, code_of, set_aside
 
@@ -153,6 +154,7 @@ class AlarmLog:
             with self._faults_in_words():
                 self._database.execute("PRAGMA journal_mode = WAL")
                 self._database.execute("PRAGMA synchronous = FULL")
+                self._database.execute(page_cache.BOUND)
                 self._database.executescript(_SCHEMA)
         except BedsideError:
             self._database.close()

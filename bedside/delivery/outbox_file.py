@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bedside import page_cache
 from bedside.delivery.alert import Alert
 from bedside.delivery.delivery import Delivery, DeliveryState
 from bedside.errors import DeliveryError
@@ -138,6 +139,7 @@ class OutboxFile:
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")
+            self._database.execute(page_cache.BOUND)
             self._make_table(path)
         except sqlite3.Error as error:
             self._database.close()

@@ -125,7 +125,7 @@ def stalled(folder: Path, report: Path) -> None:
         threading.Thread(target=leave, daemon=True).start()
         app.run()
         found["batches"] = station.ward.counts.batches
-        found["latency_p99_ms"] = float(np.percentile(station.ward.counts.latencies_s, 99) * 1e3)
+        found["latency_p99_ms"] = station.ward.counts.latency_ms(99)
     report.write_text(json.dumps(found))
 
 
@@ -233,14 +233,14 @@ def measure_stopped_and_attached(folder: Path) -> None:
             right_ms = (time.monotonic() - went_on_s) * 1e3
         print(f"stopped {STALL_S:g} s elsewhere: right again after {right_ms:.0f} ms", flush=True)
         latencies = station.ward.counts.latencies_s
-        before, before_mb = len(latencies), rss_mb()
-        p99_before_ms = np.percentile(list(latencies), 99) * 1e3
+        before, before_mb = len(latencies.in_order()), rss_mb()
+        p99_before_ms = station.ward.counts.latency_ms(99) or 0.0
         threads = threading.active_count()
         began_s = time.monotonic()
         attach = "import sys; from tests.bench.endurance import attach; attach(int(sys.argv[1]))"
         subprocess.run([sys.executable, "-c", attach, str(port)], check=True)
         took_s = time.monotonic() - began_s
-        during = list(latencies)[before:] or [0.0]
+        during = [*latencies.in_order()[before:]] or [0.0]
         failures = sum(station.summary()["failures"].values())
         print(
             f"{ATTACHES} screens came and left in {took_s:.0f} s: {failures} failures, "
