@@ -25,8 +25,10 @@ def unsent(bed: str, rows: Sequence[LogRow], knows: Callable[[str], bool]) -> li
     since_us = rows[-1].at_us - RECENT_S * 1e6 if rows else 0
     found = []
     for row in rows:
+        if row.at_us < since_us:
+            continue
         event = read_logged(row.payload)
-        if row.at_us < since_us or not isinstance(event, AlarmChanged):
+        if not isinstance(event, AlarmChanged):
             continue
         for instance in notifications.changed(event.instance):
             alert = alert_of(instance, bed, row.wall_us, None)
