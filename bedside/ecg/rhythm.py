@@ -311,7 +311,7 @@ class Rhythm:
         before = list(itertools.islice(reversed(self._beats), len(run), len(run) + USUAL_BEATS))
         onset, last = run[-1].position, [beat.position for beat in run[: limits.vt_beats]][::-1]
         interval_s = (last[-1] - last[0]) / WINDOW_RATE_HZ / (len(last) - 1)
-        usual_s = _usual_interval_s(before[::-1])
+        usual_s = _usual_interval_s(before[:-1])
         if usual_s is not None and SAME_RATE <= interval_s / usual_s <= 1.0 / SAME_RATE:
             return
         rate_bpm = 60.0 / interval_s
@@ -394,9 +394,5 @@ def _displayed_bpm(intervals_s: list[float]) -> float | None:
 
 def _usual_interval_s(beats: list[_Beat]) -> float | None:
     """The median RR interval between beats that are not ventricular, None where there are few."""
-    intervals_s = [
-        (later.position - earlier.position) / WINDOW_RATE_HZ
-        for earlier, later in pairwise(beats)
-        if _VENTRICULAR not in (earlier.beat_class, later.beat_class)
-    ]
+    intervals_s = [beat.rr_s for beat in beats if beat.rr_s is not None]
     return median(intervals_s) if len(intervals_s) >= FEWEST_USUAL else None
