@@ -66,7 +66,9 @@ class BeatClassifier:
         swing_mv = complex_mv.max() - complex_mv.min()
         if swing_mv < SMALLEST_MV or not np.isfinite(window_mv).all():
             return UNDECIDED
-        return self._judge(self._evidence.weigh(window_mv, rr_s, next_rr_s))
+        # Its parts are looked at without a copy.
+        whole_mv = np.ascontiguousarray(window_mv)
+        return self._judge(self._evidence.weigh(whole_mv, rr_s, next_rr_s))
 
     def _judge(self, evidence: Float64Array) -> Verdict:
         votes = self._votes(evidence)

@@ -82,6 +82,14 @@ def test_a_beat_lost_in_a_flat_line_is_unknown_and_teaches_nothing() -> None:
     assert set(classes(heart(peaks, 60), peaks, classifier)) == {N}
 
 
+def test_a_window_may_lie_in_memory_as_it_likes() -> None:
+    window_mv = heart([80], 1)[:192]
+    column_mv = np.stack((window_mv, window_mv), axis=1)[:, 0]
+    assert BeatClassifier().classify(column_mv, 0.8, 0.8) == BeatClassifier().classify(
+        window_mv, 0.8, 0.8
+    )
+
+
 def test_the_odds_against_a_normal_beat_agree_with_its_class() -> None:
     early = {20: 0.7, 31: 0.62}
     peaks = with_early(70, early)
