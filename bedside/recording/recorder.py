@@ -54,6 +54,9 @@ STRIP_S = 30.0
 LONGEST_ONSET_S = 600.0
 """An onset that lies further back is not kept."""
 
+_BREATH_S = 0.005
+"""Between two nodes of a sync: a ward's, one after the other, would keep the analysis waiting."""
+
 _NODE_NAME = re.compile(r"[a-z0-9-]{1,32}")
 _LAST_SAMPLE = 1 << 48
 
@@ -216,6 +219,8 @@ class Recorder:
         self._last_sync_s = now_s
         for name, node in self._nodes.items():
             self._sync_node(name, node)
+            if not at_once:
+                time.sleep(_BREATH_S)
         self._staging.clear()
         safe, self._again = self._again, []
         if self._failure is not None and not safe:

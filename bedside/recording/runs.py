@@ -57,8 +57,10 @@ class Run:
     batches: int = 1
     end_sample: int = 0
     parts: list[Int16Array] = field(default_factory=list)
+    _wall_us: int = 0
 
     def __post_init__(self) -> None:
+        self._wall_us = self.first.wall_us
         self.end_sample = self.first.batch.end_sample
         self.parts = [self.first.batch.samples]
 
@@ -70,19 +72,21 @@ class Run:
     def goes_on_with(self, place: Place, staged: Staged) -> bool:
         """Whether a batch may be counted in."""
         before, batch = self.first.batch, staged.batch
-        expected_us = self.first.wall_us + round(self.count / before.rate_hz * 1e6)
-        step_us = _STEP_US[batch.flags.has(Flags.CLOCK_SYNCED)]
-        known = (self.first.wall_us > 0, staged.wall_us > 0)
-        return (
+        follows = (
             not self.alone
             and place == self.place
             and self.count + len(batch.samples) <= _LONGEST_S * before.rate_hz
             and batch.sequence == before.sequence + self.batches < _SEQUENCES
             and batch.first_sample == self.end_sample
             and batch.flags == before.flags
-            and known[0] == known[1]
-            and (not known[0] or abs(staged.wall_us - expected_us) <= step_us)
         )
+        if not follows:
+            return False
+        wall_us = staged.wall_us
+        if wall_us == 0 or self._wall_us == 0:
+            return wall_us == self._wall_us
+        expected_us = self._wall_us + round(self.count / before.rate_hz * 1e6)
+        return abs(wall_us - expected_us) <= _STEP_US[batch.flags.has(Flags.CLOCK_SYNCED)]
 
     def add(self, batch: Batch) -> None:
         """Count a batch in."""
