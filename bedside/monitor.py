@@ -229,15 +229,7 @@ class Monitor:
             time_us = self._position_us(beat.position)
             if beat.beat_class is BeatClass.VENTRICULAR:
                 self._vitals.ventricular(time_us)
-            window = BeatWindow(
-                beat.sample,
-                beat.window_mv,
-                beat.timing,
-                beat.beat_class,
-                beat.usable,
-                beat.abnormal_log_odds,
-            )
-            asked.append((window, time_us))
+            asked.append((beat.window, time_us))
             assert self._batch is not None
             events.append(
                 Beat(

@@ -17,7 +17,7 @@ from bedside.anomaly.normal import Normal
 from bedside.anomaly.provisional import Provisional
 from bedside.ecg.chain import ChainBeat, SignalChain
 from bedside.ecg.filters import BandPass
-from bedside.events import BeatWindow, Float32Array
+from bedside.events import Float32Array
 from bedside.feed import LastBeat, View
 from bedside.limits import Limits
 from bedside.look_back import COURSE_S, MOST_EVENTS
@@ -123,9 +123,9 @@ class Review:
         if baseline is None:
             provisional = Provisional()
             for _, before in found[:number]:
-                provisional.add(_window(before))
+                provisional.add(before.window)
             normal = provisional.normal
-        [score] = self._autoencoder.score([_window(beat)], normal)
+        [score] = self._autoencoder.score([beat.window], normal)
         threshold = (
             self._autoencoder.population_threshold if baseline is None else baseline.threshold
         )
@@ -185,17 +185,6 @@ def _beats(stretch: Stretch) -> list[ChainBeat]:
         chain.restart(0, stretch.first_sample + int(run[0]), stretch.span.rate_hz)
         found += chain.process(samples[run]).beats
     return found
-
-
-def _window(beat: ChainBeat) -> BeatWindow:
-    return BeatWindow(
-        beat.sample,
-        beat.window_mv,
-        beat.timing,
-        beat.beat_class,
-        beat.usable,
-        beat.abnormal_log_odds,
-    )
 
 
 def _close_single_holes(samples: Float32Array) -> None:

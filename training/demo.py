@@ -34,17 +34,7 @@ def beats_of(record: Path) -> list[BeatWindow]:
     chain = SignalChain(Limits())
     chain.restart(0, 0, float(fields["fs"]))
     found = chain.process(np.asarray(signals[:, 0], dtype=np.float64)).beats
-    return [
-        BeatWindow(
-            beat.sample,
-            beat.window_mv,
-            beat.timing,
-            beat.beat_class,
-            beat.usable,
-            beat.abnormal_log_odds,
-        )
-        for beat in found
-    ]
+    return [beat.window for beat in found]
 
 
 def write_baseline(record: Path = RECORDS / "208", path: Path | None = None) -> Path:

@@ -20,6 +20,7 @@ from bedside.events import (
     WINDOW_SAMPLES,
     BeatClass,
     BeatTiming,
+    BeatWindow,
     Float32Array,
     Float64Array,
 )
@@ -54,6 +55,18 @@ class ChainBeat:
     usable: bool
     heart_rate_bpm: float | None
     abnormal_log_odds: float
+
+    @property
+    def window(self) -> BeatWindow:
+        """The beat as the autoencoder sees it."""
+        return BeatWindow(
+            self.sample,
+            self.window_mv,
+            self.timing,
+            self.beat_class,
+            self.usable,
+            self.abnormal_log_odds,
+        )
 
 
 @dataclass(slots=True, eq=False)
