@@ -1,8 +1,8 @@
 """The fault table: `python -m tests.faults.table [ROW …]` runs it and writes it into the README.
 
-Every fault meets real processes at real speed, one after the other, the whole in 50 minutes. What
-was measured stands in `table.json` beside this file, and in the README between two marks; named
-rows replace their lines alone.
+Every fault meets real processes at real speed, one after the other, the whole in an hour and a
+half. What was measured stands in `table.json` beside this file, and in the README between two
+marks; named rows replace their lines alone.
 """
 
 from __future__ import annotations
