@@ -57,6 +57,8 @@ def node_reset(folder: Path, speed: float) -> Outcome:
         scene.pass_s(7)
         scene.wifi.back()
         scene.wait_for("node-silent", "ended")
+        # The reset may have taken an arrest from the store: this one nobody took.
+        scene.wait_for("asystole", since=len(scene.station.said))
         return Outcome(shown.at_s - began_s, scene.finish())
 
 

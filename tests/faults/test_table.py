@@ -31,7 +31,7 @@ def test_a_fault_loses_no_sample_and_no_alarm_and_shows(
     result = outcomes[row.name].result()
     assert result["shown_s"] is not None
     assert (result["samples_lost"], result["alarms_lost"]) == (0, 0), result
-    assert result["arrests"] >= 1  # a reset may take the second from the node's own store
+    assert result["arrests"] >= 2
 
 
 def test_the_readme_says_what_was_measured() -> None:
