@@ -225,10 +225,18 @@ class Rhythm:
     def advance(self, position_now: int) -> list[Finding]:
         """Let time pass to `position_now` (samples received); give what changed since."""
         self._absence(position_now - DECISION_DELAY_SAMPLES)
-        for code in [code for code, to in self._held_to.items() if position_now > to]:
+        ended = [code for code, to in self._held_to.items() if position_now > to]
+        for code in ended:
             self._end(code)
+        if not _LETHAL.isdisjoint(ended) and self._goes_on(position_now):
+            self._rates(self._beats[-1].position)  # which kept silent until now
         findings, self._findings = self._findings, []
         return findings
+
+    def _goes_on(self, position_now: int) -> bool:
+        """Whether the last beat is no longer ago than a pause may be."""
+        longest = self.limits.pause_s * WINDOW_RATE_HZ + DECISION_DELAY_SAMPLES
+        return bool(self._beats) and position_now - self._beats[-1].position < longest
 
     def _intervals_s(self, count: int) -> list[float]:
         """The last RR intervals in which the heart could be seen, in order."""
@@ -271,7 +279,7 @@ class Rhythm:
             beyond_bpm = rate_bpm - limit_bpm if too_fast else limit_bpm - rate_bpm
             if beyond_bpm <= 0.0 or (code == "brady" and not self._is_slow(beats)):
                 self._fast_since.pop(code, None)
-            elif not graver and (not too_fast or self._long_enough(code, position)):
+            elif (not too_fast or self._long_enough(code, position)) and not graver:
                 word = "above" if too_fast else "below"
                 text = f"heart rate {rate_bpm:.0f}/min, {word} {limit_bpm:g}/min"
                 self._begin(
