@@ -117,8 +117,9 @@ def gauge(snapshot: BedSnapshot, width: int, glyphs: GlyphSet) -> Content:
 def _numbers(error: float, threshold: float, abnormal: bool, width: int) -> Content:
     """Under the bar: the error, the threshold under its mark, and the verdict in a word."""
     limit = f"{threshold:.3g}"
-    number = f"{error:.3g}".ljust(max(0, width // 2 - len(limit) // 2))
     verdict = "abnormal" if abnormal else ""
+    room = width - len(limit) - len(verdict) - 1
+    number = f"{error:.3g}".ljust(max(0, min(width // 2 - len(limit) // 2, room)))
     gap = " " * max(1, width - len(number) - len(limit) - len(verdict))
     return Content.assemble(
         (number, "bold"), (limit, "$secondary"), gap, (verdict, "bold $warning")

@@ -116,3 +116,8 @@ def test_without_an_abnormal_beat_the_panel_shows_the_last_one(bed: PaintedBed) 
 
 def test_without_any_beat_the_panel_says_so() -> None:
     assert "no beat" in why(snapshot_of(PaintedBed()), 38, 8, BRAILLE).plain
+
+
+def test_the_verdict_is_whole_beside_a_threshold_of_many_digits(bed: PaintedBed) -> None:
+    *_, numbers, _ = gauge_lines(with_errors(bed, 1.479, threshold=0.0742))
+    assert numbers.split() == ["1.48", "0.0742", "abnormal"]
