@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.mosquitto import Mosquitto
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from tests.delivery.cloud import Cloud, Phone
 
 PROJECT = Path(__file__).parents[1]
+
+# How long an example takes is the machine's affair, and says nothing of a law.
+settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("laws")
 
 
 def ecg_data_folder() -> Path | None:

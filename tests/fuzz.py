@@ -352,6 +352,7 @@ def fuzz_messages(seconds: float, seed: int, topics: tuple[str, ...] = Messages.
                 StationClient(settings("nurse"), "nurse") as operator,
             ):
                 witness.subscribe("bedside/v1/icu-2/#")
+                operator.beds()  # the station hears
                 warm_s, until_s = time.monotonic() + seconds / 3, time.monotonic() + seconds
                 messages = Messages(chance, topics)
                 while time.monotonic() < until_s:
@@ -396,7 +397,7 @@ def _speaker(site: Any, user: str) -> Link:
         on_state=lambda is_up, _: up.set() if is_up else None,
     )
     link.start()
-    assert up.wait(20)
+    assert up.wait(60)
     return link
 
 

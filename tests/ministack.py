@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 REGION = "eu-central-1"
-STARTS_WITHIN_S = 30.0
+STARTS_WITHIN_S = 120.0
 
 
 class Ministack:
@@ -53,6 +53,7 @@ class Ministack:
                     break
                 except OSError:
                     assert time.monotonic() < give_up_s, self.log.read_text()
+                    time.sleep(0.05)
 
     def credentials(self) -> dict[str, str]:
         """The environment of whoever asks this AWS."""
@@ -63,14 +64,15 @@ class Ministack:
             "AWS_ENDPOINT_URL": self.url,
         }
 
-    def wait_for_log(self, words: str, within_s: float = 10.0) -> None:
+    def wait_for_log(self, words: str, within_s: float = 60.0) -> None:
         give_up_s = time.monotonic() + within_s
         while words not in self.log.read_text():
             assert time.monotonic() < give_up_s, f"{words} never happened"
+            time.sleep(0.02)
 
     def stop(self) -> None:
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 def _free_port() -> int:

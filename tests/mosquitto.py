@@ -37,13 +37,15 @@ class Mosquitto:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        give_up_s = time.monotonic() + 10
+        give_up_s = time.monotonic() + 60
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
                 return
             except OSError:
+                assert self._process.poll() is None, "Mosquitto ended at once"
                 assert time.monotonic() < give_up_s, "Mosquitto did not start"
+                time.sleep(0.01)
 
     @property
     def pid(self) -> int:
@@ -81,5 +83,5 @@ class Mosquitto:
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(number)
-            self._process.wait(10)
+            self._process.wait(60)
             self._process = None

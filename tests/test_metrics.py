@@ -41,8 +41,10 @@ def test_prometheus_reads_what_happened(mosquitto: Mosquitto, tmp_path: Path) ->
         ):
             wait_for(lambda: station.measures().counts.beats > 3)
             read = _read(server.port)
-            said = retained(mosquitto, station_topics.metrics_topic("bedside"))
-            wait_for(lambda: "disk" in parts(mosquitto))
+            counted = station_topics.metrics_topic("bedside")
+            wait_for(lambda: retained(mosquitto, counted)["batches"] > 0)
+            said = retained(mosquitto, counted)
+            wait_for(lambda: {"broker", "clock", "disk"} <= parts(mosquitto))
             state = retained(mosquitto, station_topics.state_topic("bedside"))
     finally:
         station.stop()
@@ -90,17 +92,17 @@ def retained(mosquitto: Mosquitto, topic: str) -> dict[str, Any]:
     )
     link.start()
     try:
-        content = json.loads(kept.get(timeout=20))
+        content = json.loads(kept.get(timeout=60))
         assert isinstance(content, dict)
         return content
     finally:
         link.stop()
 
 
-def parts(mosquitto: Mosquitto) -> list[str]:
+def parts(mosquitto: Mosquitto) -> set[str]:
     """The links and parts of which the station's state says how they fare."""
     links = retained(mosquitto, station_topics.state_topic("bedside"))["links"]
-    return [name for name, _, _ in links]
+    return {name for name, _, _ in links}
 
 
 def _read(port: int) -> dict[str, float]:

@@ -38,7 +38,7 @@ def test_an_exception_is_counted_and_reported_and_the_next_item_is_handled() -> 
 
 def test_a_full_queue_refuses_at_once_and_counts() -> None:
     release = threading.Event()
-    worker = Worker[int]("test", lambda _: release.wait(5) and None, capacity=2)
+    worker = Worker[int]("test", lambda _: release.wait(60) and None, capacity=2)
     worker.start()
     taken = [worker.put(number) for number in range(10)]
     assert taken.count(False) == worker.overflows >= 7
@@ -50,7 +50,7 @@ def test_idle_work_is_done_although_nothing_comes() -> None:
     called = threading.Event()
     worker = Worker[int]("test", lambda _: None, capacity=1, every_s=0.01, idle=called.set)
     worker.start()
-    assert called.wait(5)
+    assert called.wait(60)
     assert worker.stop()
 
 
@@ -69,7 +69,7 @@ def test_what_comes_soon_after_the_first_item_can_be_handled_with_it() -> None:
         "test",
         lambda first: handled.append([first, *worker.more(3)]),
         capacity=100,
-        together_s=0.2,
+        together_s=1.0,
     )
     worker.start()
     for number in range(10):

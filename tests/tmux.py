@@ -73,7 +73,7 @@ class Tmux:
         """Whether the program has ended."""
         return self._run("display-message", "-p", "#{pane_dead}").strip() == "1"
 
-    def wait_until_ended(self, timeout_s: float = 30.0) -> None:
+    def wait_until_ended(self, timeout_s: float = 120.0) -> None:
         """Wait for the program's end. Raises TimeoutError."""
         give_up_s = time.monotonic() + timeout_s
         while not self.ended():
@@ -98,7 +98,7 @@ class Tmux:
         """Give the terminal another size."""
         self._run("resize-window", "-x", str(columns), "-y", str(rows))
 
-    def wait_for(self, seen: Callable[[str], bool] | str, timeout_s: float = 60.0) -> str:
+    def wait_for(self, seen: Callable[[str], bool] | str, timeout_s: float = 120.0) -> str:
         """Read the screen until it shows something; returns it. Raises TimeoutError."""
         give_up_s = time.monotonic() + timeout_s
         while True:

@@ -11,7 +11,7 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 class RefusedError(Exception):

@@ -33,6 +33,12 @@ def settings_of(site: Site, user: str, folder: Path) -> Settings:
     )
 
 
+@pytest.fixture(autouse=True)
+def patient_operators(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks the station waits for its answer however slow the machine is."""
+    monkeypatch.setattr("bedside.station_client.ANSWER_S", 60.0)
+
+
 @pytest.fixture
 def station(broker: Mosquitto, site: Site, tmp_path: Path) -> Iterator[Station]:
     running = Station(settings_of(site, STATION, tmp_path), LogTransport())

@@ -72,7 +72,7 @@ def test_fifty_screens_come_look_and_go_and_the_station_says_everything_once(
                 ]
                 wait_for(lambda: all(BED in feed.beds() for feed in feeds))
                 wait_for(lambda: all(not feed.snapshot(BED).fault for feed in feeds))
-                wait_for(lambda: all(feed.wave(BED, 0).newest > 0 for feed in feeds), 30)
+                wait_for(lambda: all(feed.wave(BED, 0).newest > 0 for feed in feeds))
             beats = station.ward.counts.beats
             wait_for(lambda: station.ward.counts.beats > beats)
         assert positions

@@ -29,7 +29,7 @@ from tests.mosquitto import Mosquitto
 
 BED = "icu-1"
 ROOT = f"bedside/v1/station/{STATION}"
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class Screen:

@@ -21,7 +21,7 @@ from tests.mosquitto import Mosquitto
 
 THING = "bedside-7"
 ACK_KEY = b"0123456789abcdef0123456789abcdef"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 MONITOR = """
 import sys, threading

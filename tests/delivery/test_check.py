@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from bedside.delivery import (
     account_check,
@@ -31,6 +32,7 @@ from tests.delivery.cloud import ACK_KEY, PATIENCE_S, THING, Cloud, News, Phone
 
 DAY = timedelta(days=1)
 LINK_S = 1.0
+"""How long a link is looked at that never answers."""
 
 
 def the_fault(findings: list[Finding]) -> str:
@@ -39,10 +41,10 @@ def the_fault(findings: list[Finding]) -> str:
     return fault
 
 
-def link_fault(endpoint: IotEndpoint) -> str:
+def link_fault(endpoint: IotEndpoint, within_s: float = PATIENCE_S) -> str:
     began_s = time.monotonic()
-    fault = the_fault(link_check.link(endpoint, LINK_S, speak=True))
-    assert time.monotonic() - began_s < LINK_S + 0.5
+    fault = the_fault(link_check.link(endpoint, within_s, speak=True))
+    assert time.monotonic() - began_s < within_s + PATIENCE_S / 4
     return fault
 
 
@@ -55,9 +57,11 @@ def test_files_that_fit_are_said_to_fit(cloud: Cloud) -> None:
 
 
 def test_a_certificate_that_ends_soon_is_told(cloud: Cloud) -> None:
-    [finding] = check.files(cloud.endpoint(ends=5 * DAY))
+    endpoint = cloud.endpoint(ends=5 * DAY)
+    certificate = x509.load_pem_x509_certificate(endpoint.certificate_file.read_bytes())
+    [finding] = check.files(endpoint)
     assert finding.ok
-    assert f"expires {datetime.now(UTC) + 5 * DAY:%Y-%m-%d}" in finding.sentence
+    assert f"expires {certificate.not_valid_after_utc:%Y-%m-%d}" in finding.sentence
 
 
 def test_a_missing_key(cloud: Cloud) -> None:
@@ -185,7 +189,7 @@ def test_a_port_where_nobody_listens(cloud: Cloud) -> None:
 
 def test_a_frozen_server(cloud: Cloud) -> None:
     cloud.broker.freeze()
-    assert "answers nothing" in link_fault(cloud.endpoint())
+    assert "answers nothing" in link_fault(cloud.endpoint(), LINK_S)
 
 
 def test_a_port_that_swallows_everything(cloud: Cloud) -> None:
@@ -199,10 +203,10 @@ def test_a_port_that_swallows_everything(cloud: Cloud) -> None:
             while True:
                 caller = socket.socket()
                 waiting.append(caller)
-                caller.settimeout(0.1)
+                caller.settimeout(0.5)
                 caller.connect(("127.0.0.1", port))
         except TimeoutError:
-            fault = link_fault(replace(cloud.endpoint(), host="127.0.0.1", port=port))
+            fault = link_fault(replace(cloud.endpoint(), host="127.0.0.1", port=port), LINK_S)
         finally:
             for caller in waiting:
                 caller.close()
@@ -219,7 +223,7 @@ def test_a_question_that_hangs_is_left_alone_and_the_others_are_heard() -> None:
             Question(lambda: [Finding(never.wait(PATIENCE_S), "late")], silent),
             Question(lambda: [Finding(True, "a"), Finding(True, "b")], silent),
         ],
-        within_s=0.2,
+        within_s=1.0,
     )
     assert time.monotonic() - began_s < PATIENCE_S / 2
     never.set()

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from bedside.delivery import acknowledgement, iot_topics
-from bedside.delivery.iot_core import IotCore
+from bedside.delivery.iot_core import ACK_TIMEOUT_S, KEEP_ALIVE_S, IotCore
 from bedside.delivery.iot_endpoint import IotEndpoint
 from bedside.delivery.transport import InOrder, LinkNews, RemoteAcknowledgement
 from bedside.delivery.webhook import Webhook
@@ -49,7 +49,7 @@ def link(endpoint: IotEndpoint, news: News, **options: float) -> Iterator[IotCor
     finally:
         began_s = time.monotonic()
         core.close()
-        assert time.monotonic() - began_s < 3.5
+        assert time.monotonic() - began_s < 8.0  # the client itself can take 18 s
 
 
 def send_when_up(core: IotCore) -> None:
@@ -60,6 +60,7 @@ def send_when_up(core: IotCore) -> None:
             return core.send(ALERT)
         except DeliveryError:
             assert time.monotonic() < deadline_s
+            time.sleep(0.05)
 
 
 # ── alerts ────────────────────────────────────────────────────────────────────────────────────
@@ -83,7 +84,7 @@ def test_a_link_that_is_not_up_refuses_at_once_and_says_why(cloud: Cloud, news: 
         began_s = time.monotonic()
         with pytest.raises(DeliveryError, match="Nobody answers"):
             core.send(ALERT)
-        assert time.monotonic() - began_s < 0.1
+        assert time.monotonic() - began_s < ACK_TIMEOUT_S / 2
 
 
 def test_a_broker_that_was_away_at_the_start_is_found_when_it_comes(
@@ -133,18 +134,18 @@ def test_a_frozen_link_fails_the_alert_within_its_time_and_is_noticed_without_on
         began_s = time.monotonic()
         with pytest.raises(DeliveryError, match="did not acknowledge within 1 s"):
             core.send(ALERT)
-        assert time.monotonic() - began_s < 2.5
+        assert time.monotonic() - began_s < ACK_TIMEOUT_S
         news.wait_for("stopped answering")
-        assert time.monotonic() - began_s < 5.0
+        assert time.monotonic() - began_s < KEEP_ALIVE_S / 2
         cloud.broker.thaw()
         news.wait_for(True)
-        core.send(ALERT)
+        send_when_up(core)
 
 
 def test_a_forbidden_topic_is_told_at_once_and_then_left_alone_for_its_pause(
     cloud: Cloud, news: News
 ) -> None:
-    with link(cloud.endpoint("bedside-8"), news, refused_pause_s=0.3) as core:
+    with link(cloud.endpoint("bedside-8"), news, refused_pause_s=3.0) as core:
         news.wait_for(True)
         with pytest.raises(DeliveryError, match="policy does not allow bedside-8"):
             core.send(ALERT)

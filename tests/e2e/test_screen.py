@@ -32,9 +32,14 @@ def test_a_nurse_admits_a_patient_sees_the_arrest_and_acknowledges_it_by_touch(
             terminal.wait_for("whose limits?")
             terminal.keys("a")
             terminal.wait_for("admitted: alarms are armed")
-            shown = terminal.wait_for("*** ASYSTOLE")
-            assert "not acknowledged" in shown.splitlines()[1]
-            assert "SYNTHETIC" in shown
+            shown = terminal.wait_for(
+                lambda screen: (
+                    "*** ASYSTOLE" in screen.splitlines()[1]
+                    and "not acknowledged" in screen.splitlines()[1]
+                    and "SYNTHETIC" in screen
+                    and "Acknowledge" in screen
+                )
+            )
             lines = shown.splitlines()
             row = max(at for at, line in enumerate(lines) if "Acknowledge" in line)
             terminal.click(lines[row].index("Acknowledge") + 2, row)

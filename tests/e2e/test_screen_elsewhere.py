@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -99,10 +100,15 @@ def test_a_nurse_elsewhere_acknowledges_an_arrest_and_looks_back_at_it_over_tls(
         password=ward.password_file(BED).read_text().strip(),
         ca_file=ward.ca_file,
     )
-    with node, Tmux(ward.screen(ward.password_file("nurse")), 140, 38) as terminal:
-        shown = terminal.wait_for("*** ASYSTOLE")
-        assert f"BED {BED.upper()}" in shown
-        assert "▾" in shown
+    with Tmux(ward.screen(ward.password_file("nurse")), 140, 38) as terminal, ExitStack() as bed:
+        terminal.wait_for(f"BED {BED.upper()}")
+        bed.enter_context(node)  # nobody sees a trace from before they looked
+        terminal.wait_for("▾")
+        terminal.wait_for(
+            lambda screen: all(
+                words in screen for words in ("*** ASYSTOLE", f"BED {BED.upper()}", "▾")
+            )
+        )
         terminal.keys("a")
         terminal.wait_for("acknowledged: asystole")
         [arrest] = [one for one in station.feed().snapshot(BED).instances if one.code == "asystole"]

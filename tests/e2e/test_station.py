@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +33,13 @@ SPEED = 10.0
 BED = "bed-1"
 
 
-def wait_for(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+def wait_for(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
+    """Look until it is so, and leave the processor to the threads that shall make it so."""
+    never = threading.Event()
     give_up_s = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < give_up_s, "it never came true"
+        never.wait(0.01)
 
 
 class Listener:
@@ -50,7 +54,7 @@ class Listener:
             self.events.append((bed, event))
             self._news.notify_all()
 
-    def alarm(self, code: str, state: AlarmState, timeout_s: float = 20) -> AlarmChanged:
+    def alarm(self, code: str, state: AlarmState, timeout_s: float = 60) -> AlarmChanged:
         def found() -> AlarmChanged | None:
             changes = [event for _, event in self.events if isinstance(event, AlarmChanged)]
             wanted = (code, state)
@@ -74,6 +78,14 @@ def settings(broker: Mosquitto, folder: Path) -> Settings:
 @pytest.fixture
 def heard() -> Listener:
     return Listener()
+
+
+@contextmanager
+def operator(wanted: Settings) -> Iterator[StationClient]:
+    """Somebody elsewhere, once the station is sure to hear what they ask for."""
+    with StationClient(wanted, "nurse") as client:
+        client.beds()
+        yield client
 
 
 @pytest.fixture
@@ -105,7 +117,7 @@ def test_an_operator_elsewhere_sees_the_bed_and_acknowledges_its_alarm(
     source = PatientSource(SyntheticPatient(), parse_episodes("sinus/20,asystole"))
     with VirtualNode(source, BED, "127.0.0.1", mosquitto.port, speed=SPEED):
         raised = heard.alarm("asystole", AlarmState.ACTIVE)
-        with StationClient(settings(mosquitto, tmp_path), "nurse") as client:
+        with operator(settings(mosquitto, tmp_path)) as client:
             wait_for(
                 lambda: "asystole" in [alarm["code"] for alarm in client.beds()[BED]["alarms"]]
             )
@@ -121,7 +133,7 @@ def test_an_operator_elsewhere_sees_the_bed_and_acknowledges_its_alarm(
 def test_a_bed_is_discharged_and_admitted_from_elsewhere(
     station: Station, mosquitto: Mosquitto, tmp_path: Path, heard: Listener
 ) -> None:
-    with StationClient(settings(mosquitto, tmp_path), "nurse") as client:
+    with operator(settings(mosquitto, tmp_path)) as client:
         assert client.act(BED, "discharge", {}) == (True, "")
         assert client.act(BED, "admit", {}) == (True, "")
         assert client.act("nowhere", "admit", {})[0] is False
@@ -153,7 +165,7 @@ def test_calibrate_waits_for_its_result_and_says_what_it_promises_or_why_not(
 def test_limits_and_pauses_are_set_from_elsewhere_and_stay_visible(
     station: Station, mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
-    with StationClient(settings(mosquitto, tmp_path), "nurse") as client:
+    with operator(settings(mosquitto, tmp_path)) as client:
         lax = {"limits": {"asystole_s": 6.0}}
         done, reason = client.act(BED, "set-limit", lax)
         assert (done, reason.endswith("confirm it")) == (False, True)
@@ -177,7 +189,7 @@ def test_limits_and_pauses_are_set_from_elsewhere_and_stay_visible(
 def test_who_is_in_the_bed_survives_a_restart(mosquitto: Mosquitto, tmp_path: Path) -> None:
     first = Station(settings(mosquitto, tmp_path), LogTransport())
     first.start()
-    with StationClient(settings(mosquitto, tmp_path), "nurse") as client:
+    with operator(settings(mosquitto, tmp_path)) as client:
         with VirtualNode(RecordSource(BUNDLED), BED, "127.0.0.1", mosquitto.port):
             wait_for(lambda: BED in client.beds())
         assert client.act(BED, "admit", {}) == (True, "")
@@ -196,7 +208,7 @@ def test_a_high_alarm_that_nobody_acknowledged_is_shown_again_after_a_restart(
     first.start()
     source = PatientSource(SyntheticPatient(), parse_episodes("sinus/10,asystole/10"))
     with (
-        StationClient(settings(mosquitto, tmp_path), "nurse") as client,
+        operator(settings(mosquitto, tmp_path)) as client,
         VirtualNode(source, BED, "127.0.0.1", mosquitto.port, speed=SPEED),
     ):
         wait_for(lambda: BED in client.beds())
@@ -211,7 +223,7 @@ def test_a_high_alarm_that_nobody_acknowledged_is_shown_again_after_a_restart(
             [raised.instance.instance_id] if run == 0 else []
         )
         if run == 0:
-            with StationClient(settings(mosquitto, tmp_path), "nurse") as client:
+            with operator(settings(mosquitto, tmp_path)) as client:
                 arguments = {"instance": raised.instance.instance_id}
                 assert client.act(BED, "acknowledge", arguments) == (True, "")
         again.stop()
@@ -219,8 +231,8 @@ def test_a_high_alarm_that_nobody_acknowledged_is_shown_again_after_a_restart(
 
 def stranger(mosquitto: Mosquitto, folder: Path) -> Link:
     """A connection of one's own, once the station is sure to hear what comes over it."""
-    with StationClient(settings(mosquitto, folder), "eve") as client:
-        client.beds()
+    with operator(settings(mosquitto, folder)):
+        pass
     connected = threading.Event()
     link = Link(
         Address("127.0.0.1", mosquitto.port),

@@ -14,7 +14,7 @@ from bedside.node.broker import DemoBroker
 from bedside.node.link import Link, check
 from tests.mosquitto import Mosquitto
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 class Watched:

@@ -18,6 +18,14 @@ from bedside.simulator.source import PatientSource
 from bedside.simulator.virtual_node import VirtualNode
 from tests.mosquitto import Mosquitto
 
+WAIT_S = 60.0
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is."""
+    monkeypatch.setattr(orders, "ANSWER_S", WAIT_S)
+
 
 def virtual_node(mosquitto: Mosquitto) -> VirtualNode:
     return VirtualNode(PatientSource(SyntheticPatient()), "icu-1", "127.0.0.1", mosquitto.port)
@@ -26,10 +34,11 @@ def virtual_node(mosquitto: Mosquitto) -> VirtualNode:
 def test_a_node_that_is_told_to_reboot_starts_a_new_boot(mosquitto: Mosquitto) -> None:
     connect = partial(Link, Address("127.0.0.1", mosquitto.port))
     boots: list[int] = []
-    changed = threading.Event()
+    known, changed = threading.Event(), threading.Event()
 
     def status(_topic: str, payload: bytes) -> None:
         boots.append(json.loads(payload)["boot_id"])
+        known.set()
         if len(set(boots)) == 2:
             changed.set()
 
@@ -38,8 +47,9 @@ def test_a_node_that_is_told_to_reboot_starts_a_new_boot(mosquitto: Mosquitto) -
     )
     watcher.start()
     with virtual_node(mosquitto):
+        assert known.wait(WAIT_S)
         tell("icu-1", Order.REBOOT, connect)
-        assert changed.wait(10)
+        assert changed.wait(WAIT_S)
     watcher.stop()
 
 

@@ -20,7 +20,7 @@ from bedside.simulator.source import PatientSource, parse_episodes
 from tests.mosquitto import Mosquitto
 
 NAMES = [f"icu-{number}" for number in range(1, 21)]
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 class Bedside:

@@ -21,7 +21,7 @@ from bedside.simulator.source import BUNDLED_RECORD, RecordSource
 from bedside.simulator.virtual_node import VirtualNode
 from tests.mosquitto import Mosquitto
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 class Bedside:

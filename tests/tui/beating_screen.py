@@ -1,6 +1,7 @@
-"""A program for tests in a terminal: the screen of a painted bed, `python beating_screen.py S`.
+"""A program for tests in a terminal: the screen of a painted bed.
 
-Its heart beats for S seconds, and then nothing moves any more, not even the bed's clock.
+`python beating_screen.py S [STOPPED]`: its heart beats for S seconds, and then nothing moves any
+more, not even the bed's clock; the file STOPPED then says so.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ def main() -> None:
         while time.monotonic() < end_s:
             time.sleep(PIECE_S)
             bed.play(PIECE_S)
+        for name in sys.argv[2:]:
+            Path(name).touch()
 
     threading.Thread(target=beat, daemon=True).start()
     BedsideApp(bed.feed).run()
