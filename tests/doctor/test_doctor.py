@@ -106,7 +106,7 @@ def test_a_node_is_known_by_what_it_sends(
 ) -> None:
     source = PatientSource(SyntheticPatient(seed=1), parse_episodes(rhythm))
     with VirtualNode(source, "icu-1", "127.0.0.1", mosquitto.port):
-        (finding,) = links.nodes(BrokerSettings(port=mosquitto.port), listened_s=1.5)
+        (finding,) = links.nodes(BrokerSettings(port=mosquitto.port))
     assert finding.ok is well
     assert said in finding.sentence
 

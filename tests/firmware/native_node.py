@@ -47,12 +47,12 @@ class NativeNode:
     def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
             self._process.kill()
-        self._process.wait(10)
-        self._reader.join(10)
+        self._process.wait(60)
+        self._reader.join(60)
         if self._process.stdout is not None:
             self._process.stdout.close()
 
-    def wait_for(self, event: str, timeout_s: float = 30) -> dict[str, Any]:
+    def wait_for(self, event: str, timeout_s: float = 60) -> dict[str, Any]:
         """The first event of this name since the last call that waited for one."""
 
         def found() -> dict[str, Any] | None:
@@ -66,7 +66,7 @@ class NativeNode:
             del self.events[: self.events.index(first) + 1]
             return first
 
-    def wait_until_ended(self, timeout_s: float = 60) -> int:
+    def wait_until_ended(self, timeout_s: float = 180) -> int:
         """The program's exit status: 0 when the bedside has everything."""
         return self._process.wait(timeout_s)
 

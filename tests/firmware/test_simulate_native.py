@@ -50,14 +50,14 @@ class Broker:
 
     def wait_for_batches(self, count: int) -> None:
         with self._news:
-            assert self._news.wait_for(lambda: len(self.batches) >= count, 30)
+            assert self._news.wait_for(lambda: len(self.batches) >= count, 90)
 
     def wait_for_state(self, state: str) -> None:
         def reached() -> bool:
             return self.told.get("status", {}).get("state") == state
 
         with self._news:
-            assert self._news.wait_for(reached, 30), self.told
+            assert self._news.wait_for(reached, 90), self.told
 
     def _heard(self, topic: str, payload: bytes) -> None:
         with self._news:
@@ -106,7 +106,7 @@ def test_a_synthetic_patient_ends_after_its_seconds(
         Broker(mosquitto.port) as broker,
         simulating(tmp_path, mosquitto, *options) as process,
     ):
-        assert process.wait(30) == 0
+        assert process.wait(90) == 0
         broker.wait_for_state("offline")
     assert all(batch.flags & Flags.SYNTHETIC for batch in broker.batches)
     assert broker.batches[0].flags & Flags.LEAD_OFF_PLUS
@@ -119,7 +119,7 @@ def test_ending_the_command_ends_the_node(
     with Broker(mosquitto.port) as broker, simulating(tmp_path, mosquitto) as process:
         broker.wait_for_batches(1)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 128 + signal.SIGTERM
+        assert process.wait(90) == 128 + signal.SIGTERM
         broker.wait_for_state("offline")
 
 
