@@ -36,7 +36,7 @@ from bedside.simulator.virtual_node import VirtualNode
 from bedside.station import Station
 from tests.conftest import PROJECT
 from tests.delivery.cloud import ACK_KEY, PATIENCE_S, THING, Cloud, Phone
-from tests.e2e.test_station import BED, SPEED, Listener
+from tests.e2e.test_station import BED, SPEED, Listener, wait_for
 from tests.mosquitto import Mosquitto
 
 
@@ -141,8 +141,13 @@ def test_an_asystole_reaches_the_phone_and_is_acknowledged_from_there(
         seen = heard.alarm("asystole", AlarmState.ACKNOWLEDGED).instance
         assert seen.instance_id == raised.instance_id
         assert seen.acknowledged_by == "dr-who from afar"
-        lines = station.feed().snapshot(BED).log
-    assert "acknowledged" in {line.delivery for line in lines if line.mark == "***"}
+
+        def deliveries() -> set[str]:
+            log = station.feed().snapshot(BED).log
+            return {line.delivery for line in log if line.mark == "***"}
+
+        # The phone may answer before the cloud has said that it took the alert.
+        wait_for(lambda: "acknowledged" in deliveries())
 
 
 def test_a_discharge_ends_the_escalation_of_what_nobody_acknowledged(
@@ -195,27 +200,30 @@ def test_a_test_goes_through_the_running_station_hop_by_hop(
                 iot_topics.acknowledgement_topic(THING),
                 acknowledgement.signed(alert["id"], "dr-who", THING, ACK_KEY),
             )
-            output, errors = command.communicate(timeout=30)
+            output, errors = command.communicate(timeout=120)
     assert command.returncode == 0, errors
     assert hops(output) == ["connected", "committed", "sending", "accepted", "acknowledged"]
     assert "through the running station" in output
 
 
 def test_without_a_station_a_test_goes_through_its_outbox(config: Path, phone: Phone) -> None:
-    with test_alert_command(config, "--wait", "5") as command:
+    with test_alert_command(config, "--wait", "10") as command:
         assert phone.next("alert")["contact"] == 1
-        output, errors = command.communicate(timeout=30)
+        output, errors = command.communicate(timeout=120)
     assert command.returncode == 0, errors
-    assert hops(output) == ["committed", "sending", "connected", "accepted"]
+    # The link comes up when it does, and before anything is accepted.
+    found = hops(output)
+    assert found.index("connected") < found.index("accepted")
+    assert [hop for hop in found if hop != "connected"] == ["committed", "sending", "accepted"]
     assert "Nobody acknowledged it" in output
 
 
 def test_a_test_that_is_not_accepted_fails_and_says_why(config: Path, cloud: Cloud) -> None:
     cloud.broker.kill()
-    with test_alert_command(config, "--wait", "1") as command:
-        output, errors = command.communicate(timeout=30)
+    with test_alert_command(config, "--wait", "5") as command:
+        output, errors = command.communicate(timeout=120)
     assert command.returncode == 2
-    assert "not accepted within 1 s" in errors
+    assert "not accepted within 5 s" in errors
     assert "Nobody answers" in errors
     assert "Traceback" not in errors
     assert "committed" in hops(output)
@@ -223,7 +231,7 @@ def test_a_test_that_is_not_accepted_fails_and_says_why(config: Path, cloud: Clo
 
 def test_a_contact_that_nobody_knows_is_refused_by_name(config: Path) -> None:
     with test_alert_command(config, "--contact", "porter") as command:
-        _, errors = command.communicate(timeout=30)
+        _, errors = command.communicate(timeout=120)
     assert command.returncode == 2
     assert "known are nurse, doctor" in errors
 
@@ -244,7 +252,7 @@ def test_no_key_appears_in_the_log_or_a_traceback(
     ):
         breakage()
         with test_alert_command(config, "--wait", "1") as command:
-            said.append("".join(command.communicate(timeout=30)))
+            said.append("".join(command.communicate(timeout=120)))
         assert command.returncode == 2
     said += [json.dumps(repr(settings)), caplog.text]
     assert not [secret for secret in secrets if any(secret in text for text in said)]
@@ -262,8 +270,8 @@ def test_neither_the_key_of_a_webhook_nor_its_address_is_printed(tmp_path: Path)
     said = []
     for breakage in (lambda: None, lambda: key.chmod(0o644), lambda: key.write_bytes(b"hushhush")):
         breakage()
-        with test_alert_command(config, "--wait", "1") as command:
-            said.append("".join(command.communicate(timeout=30)))
+        with test_alert_command(config, "--wait", "5") as command:
+            said.append("".join(command.communicate(timeout=120)))
         assert command.returncode == 2
     assert "127.0.0.1 cannot be reached" in said[0]
     assert not [text for text in said if "hushhush" in text or ACK_KEY.decode() in text]

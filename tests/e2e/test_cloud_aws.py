@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from bedside.cli.main import app
 from bedside.delivery.iot_core import IotCore
 from bedside.delivery.iot_endpoint import IotEndpoint
 from bedside.delivery.secret_file import read_secret
@@ -68,7 +70,7 @@ class Site:
             [sys.executable, "-m", "bedside", *command, "--config", str(self.config)],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             cwd=PROJECT,
             env=os.environ | self.aws.credentials(),
         )
@@ -180,7 +182,7 @@ def test_a_dry_run_prints_and_does_nothing(site: Site, tmp_path: Path) -> None:
 
 @contextlib.contextmanager
 def link(endpoint: IotEndpoint, news: News, key: bytes | None = None) -> Iterator[IotCore]:
-    core = IotCore(endpoint, key)
+    core = IotCore(endpoint, key, ack_timeout_s=60)  # the stand-in is slow on a busy machine
     core.start(news)
     try:
         yield core
@@ -253,13 +255,18 @@ def test_an_operator_acknowledges_with_the_command(site: Site) -> None:
     assert heard.alert_id == "ab12cd34"
 
 
-def test_the_check_finds_the_link_well_and_says_what_it_could_not_ask(site: Site) -> None:
-    done = site.run("cloud", "check")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Key and certificate fit and are valid." in done.stdout
-    assert "its policy lets this monitor send alerts" in done.stdout
-    # The stand-in knows neither the sandbox nor the spend limit; a busy machine asks too late.
-    assert re.search(r"^\?      (The account could not|AWS did not)", done.stdout, re.MULTILINE)
+def test_the_check_finds_the_link_well_and_says_what_it_could_not_ask(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An operator hears something within 2.3 s; a stand-in on a busy machine may take longer.
+    monkeypatch.setattr("bedside.cli.cloud.SHORTEST_CHECK_S", 120.0)
+    asked = ["cloud", "check", "--config", str(site.config)]
+    done = CliRunner().invoke(app, asked, env=site.aws.credentials())
+    assert done.exit_code == 0, done.output
+    assert "Key and certificate fit and are valid." in done.output
+    assert "its policy lets this monitor send alerts" in done.output
+    # The stand-in knows neither the sandbox nor the spend limit.
+    assert re.search(r"^\?      (The account could not|AWS did not)", done.output, re.MULTILINE)
 
 
 def test_no_credential_of_the_operator_is_ever_printed(site: Site) -> None:

@@ -49,14 +49,14 @@ def node_reset(folder: Path, speed: float) -> Outcome:
     """Out of the Wi-Fi's reach it resets: what it could not send is gone, and so is it for 10 s."""
     with Scene(folder, speed) as scene:
         scene.wait_for("asystole")
-        began_s = time.monotonic()
+        began_s, since = time.monotonic(), len(scene.station.said)
         scene.wifi.gone()
-        shown = scene.wait_for("node-silent")
+        shown = scene.wait_for("node-silent", since=since)
         scene.nodes[0].reboot()
         scene.wifi.cut()
         scene.pass_s(7)
         scene.wifi.back()
-        scene.wait_for("node-silent", "ended")
+        scene.wait_for("node-silent", "ended", since)
         # The reset may have taken an arrest from the store: this one nobody took.
         scene.wait_for("asystole", since=len(scene.station.said))
         return Outcome(shown.at_s - began_s, scene.finish())
@@ -65,36 +65,36 @@ def node_reset(folder: Path, speed: float) -> Outcome:
 def wifi_gone(folder: Path, speed: float) -> Outcome:
     with Scene(folder, speed) as scene:
         scene.wait_for("asystole")
-        began_s = time.monotonic()
+        began_s, since = time.monotonic(), len(scene.station.said)
         scene.wifi.gone()
-        shown = scene.wait_for("node-silent")
+        shown = scene.wait_for("node-silent", since=since)
         scene.pass_s(60)
         scene.wifi.back()
-        scene.wait_for("node-silent", "ended")
+        scene.wait_for("node-silent", "ended", since)
         return Outcome(shown.at_s - began_s, scene.finish())
 
 
 def broker_killed(folder: Path, speed: float) -> Outcome:
     with Scene(folder, speed) as scene:
         scene.wait_for("asystole")
-        began_s = time.monotonic()
+        began_s, since = time.monotonic(), len(scene.station.said)
         scene.broker.kill()
-        shown = scene.wait_for("broker-away")
+        shown = scene.wait_for("broker-away", since=since)
         scene.pass_s(20)
         scene.broker.start()
-        scene.wait_for("broker-away", "ended")
+        scene.wait_for("broker-away", "ended", since)
         return Outcome(shown.at_s - began_s, scene.finish())
 
 
 def broker_frozen(folder: Path, speed: float) -> Outcome:
     with Scene(folder, speed) as scene:
         scene.wait_for("asystole")
-        began_s = time.monotonic()
+        began_s, since = time.monotonic(), len(scene.station.said)
         scene.broker.freeze()
-        shown = scene.wait_for("broker-away")
+        shown = scene.wait_for("broker-away", since=since)
         scene.pass_s(20)
         scene.broker.thaw()
-        scene.wait_for("broker-away", "ended")
+        scene.wait_for("broker-away", "ended", since)
         return Outcome(shown.at_s - began_s, scene.finish())
 
 
@@ -119,9 +119,9 @@ def cloud_away(folder: Path, speed: float) -> Outcome:
     try:
         with Scene(folder, speed, cloud=cloud.endpoint()) as scene:
             scene.wait_for("asystole")
-            began_s = time.monotonic()
+            began_s, since = time.monotonic(), len(scene.station.said)
             cloud.broker.kill()
-            shown = scene.wait_for("delivery-failing")
+            shown = scene.wait_for("delivery-failing", since=since)
             first = scene.station.wait_for(lambda said: said.bed == BED and said.at_s > began_s)
             assert first is not None
             left_s = began_s + CLOUD_AWAY_S / speed - time.monotonic()
@@ -141,15 +141,15 @@ def disk_full(folder: Path, speed: float) -> Outcome:
         with Scene(folder, speed, data_dir=data, low_space_mb=20) as scene:
             scene.wait_for("asystole")
             ballast = disk.folder / "ballast"
-            began_s = time.monotonic()
+            began_s, since = time.monotonic(), len(scene.station.said)
             with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
                 while True:
                     file.write(bytes(65_536))
-            shown = scene.wait_for("storage-failing")
+            shown = scene.wait_for("storage-failing", since=since)
             scene.wait_for("asystole", since=len(scene.station.said))
             scene.pass_s(30)
             ballast.unlink()
-            scene.wait_for("storage-failing", "ended")
+            scene.wait_for("storage-failing", "ended", since)
             return Outcome(shown.at_s - began_s, scene.finish())
 
 
@@ -274,9 +274,9 @@ def _last_will(scene: Scene) -> Iterator[Callable[[], float]]:
         on_message=heard,
     )
     link.start()
-    assert listening.wait(20)
+    assert listening.wait(60)
     try:
-        yield lambda: downs.get(timeout=30)
+        yield lambda: downs.get(timeout=120)
     finally:
         link.stop()
 

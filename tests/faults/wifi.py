@@ -62,7 +62,7 @@ class Wifi:
         if ready is self._listener:
             near, _ = self._listener.accept()
             try:
-                far = socket.create_connection(self._broker, timeout=5)
+                far = socket.create_connection(self._broker, timeout=60)
             except OSError:
                 near.close()
                 return

@@ -372,8 +372,6 @@ def test_with_tls_password_and_acl_a_record_arrives(
     assert np.array_equal(recorded(secure.folder), sent(source))
 
 
-# paho leaves the socket of a handshake that timed out to the garbage collector.
-@pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket")
 @pytest.mark.parametrize("fault", ["SIGTERM", "SIGKILL", "SIGSTOP"])
 def test_over_tls_a_broker_that_stops_dies_or_hangs_costs_no_sample(
     native_node: Path, secure: SecureBroker, fault: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import signal
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from bedside.broker_address import Address
 from bedside.errors import LinkError
 from bedside.node.broker import DemoBroker
 from bedside.node.link import Link, check
+from tests.certificates import Authority
 from tests.mosquitto import Mosquitto
 
 WAIT_S = 60.0
@@ -146,6 +148,21 @@ def test_something_else_that_listens_fails_the_check(monkeypatch: pytest.MonkeyP
         pytest.raises(LinkError, match="not an answering MQTT broker"),
     ):
         check(Address("127.0.0.1", silent.getsockname()[1]))
+
+
+def test_a_handshake_that_fails_leaves_no_connection_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bedside.node.client.CONNECT_TIMEOUT_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(LinkError):
+            check(Address("127.0.0.1", port, ca_file=Authority(tmp_path).file))
+        accepted, _ = silent.accept()
+        with accepted:
+            accepted.settimeout(WAIT_S)
+            while accepted.recv(4096):
+                pass
 
 
 def test_a_missing_certificate_authority_fails_the_check(mosquitto: Mosquitto, tmp_path) -> None:

@@ -343,7 +343,7 @@ def test_a_command_that_is_ended_leaves_no_secret_behind(asked: list[str], tmp_p
         assert os.read(ours, 1)  # esptool speaks: the image lies there now
         assert images_of(process, tmp_path)
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=120)
         assert process.returncode == 128 + signal.SIGTERM, said
         assert not images_of(process, tmp_path)
     finally:
