@@ -36,7 +36,7 @@ def run(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "bedside", *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         cwd=site.parent,
         env=os.environ | {"PYTHONPATH": str(site)},
         check=False,

@@ -69,7 +69,9 @@ def test_strips_go_oldest_first_when_there_are_more_than_their_room_holds(tmp_pa
             segment.keep(minute * 6000, minute * 6000 + 1000)
     folder = tmp_path / "bed-1"
     save_strips("bed-1", folder / "0bedbeef_0000")
-    strips = sorted((folder / "strips").glob("*.idx"), key=lambda path: path.stat().st_mtime_ns)
+    strips = sorted(
+        (folder / "strips").glob("*.idx"), key=lambda path: (path.stat().st_mtime_ns, path)
+    )
     assert len(strips) == 13
     prune_strips(folder, 10_000_000)
     assert len(list((folder / "strips").glob("*.idx"))) == 13
