@@ -16,7 +16,7 @@ from bedside.recording.recorder import Recorder, SequenceRanges
 from bedside.set_aside import set_aside
 from tests.recording.batches import BOOT, a_batch
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 Told = queue.Queue[tuple[str, bool, str]]
 Stored = queue.Queue[tuple[SequenceRanges, bool]]
 

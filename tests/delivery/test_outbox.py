@@ -218,18 +218,18 @@ def test_committing_does_not_wait_for_an_attempt_that_hangs(path: Path) -> None:
     class Hanging:
         def send(self, alert: Alert) -> None:
             trying.set()
-            assert go_on.wait(30)
+            assert go_on.wait(120)
 
     with contextlib.closing(Outbox(path, Hanging())) as outbox:
         outbox.commit(an_alert("a"), 0.0)
         draining = threading.Thread(target=outbox.drain, args=(0.0,))
         draining.start()
-        assert trying.wait(30)
+        assert trying.wait(120)
         assert outbox.commit(an_alert("b"), 0.0)
         assert len(outbox.waiting(0.0)) == 2
         assert not go_on.is_set()
         go_on.set()
-        draining.join(30)
+        draining.join(120)
         assert states(outbox)["a"] == "accepted"
 
 

@@ -26,7 +26,7 @@ from typing import Any
 from tests.conftest import PROJECT
 from tests.delivery.cloud import Cloud, Phone
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 HIGH_EVERY = 4
 UNSAVED = 20
 REMARKS = """The broker is Mosquitto on loopback with TLS and client certificates, keep-alive 30 s.
