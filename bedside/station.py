@@ -20,8 +20,7 @@ from bedside import __version__, station_topics, systemd
 from bedside.alarms import log as alarm_log
 from bedside.alarms.replay import replay
 from bedside.anomaly.autoencoder import Autoencoder
-from bedside.anomaly.baseline import Baseline, BaselineError
-from bedside.anomaly.scoring import ModelFacts
+from bedside.anomaly.baseline import Baseline
 from bedside.archivist import Archivist
 from bedside.claims import Holding
 from bedside.clerk import Clerk
@@ -29,7 +28,7 @@ from bedside.delivery.alert import Alert
 from bedside.delivery.delivery import DeliveryStep
 from bedside.delivery.transport import Transport
 from bedside.dispatch import Dispatch
-from bedside.errors import BedsideError, ModelError
+from bedside.errors import BedsideError
 from bedside.events import (
     Action,
     ActionDone,
@@ -38,12 +37,11 @@ from bedside.events import (
     Event,
     Health,
     Input,
-    ScoreRequest,
-    Scores,
     Sound,
 )
 from bedside.feed import Recording
 from bedside.inbox import Inbox
+from bedside.known_beds import known_beds
 from bedside.late_review import CONTEXT_S
 from bedside.librarian import Librarian
 from bedside.local_feed import LocalFeed
@@ -51,10 +49,10 @@ from bedside.measures import Measures, process_use
 from bedside.node.link import Link
 from bedside.operators import Answer
 from bedside.ports import LogEntry, Ports
-from bedside.recording import bed_file
 from bedside.recording.bed_file import BedFile
 from bedside.recording.recorder import Recorder
 from bedside.review import Review
+from bedside.scorer import Scorer
 from bedside.settings import Settings
 from bedside.sounder import Sounder
 from bedside.unsent import unsent
@@ -69,8 +67,6 @@ MEASURES_EVERY_S = 10.0
 
 TOGETHER_S = 0.05
 """What all beds have for the model, or for the disk, within this time is done together."""
-
-MOST_SCORED_TOGETHER = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,13 +132,6 @@ class Station:
         station is silent.
         """
         self._settings = settings
-        self._model_fault = ""
-        self._autoencoder = autoencoder or self._load_model()
-        self._model = (
-            ModelFacts("none", float("inf"))
-            if self._autoencoder is None
-            else ModelFacts(self._autoencoder.version, self._autoencoder.population_threshold)
-        )
         self._speed = speed
         self._started_s = time.monotonic()
         folder = settings.station.data_dir
@@ -168,15 +157,14 @@ class Station:
         self._sounder = sounder
         self._on_event = on_event
         self._behind_s = 0.0
-        self._scores_behind_s = 0.0
         self._clerk = Clerk(self._alarm_log, failed=lambda error: self._unwell("disk", error))
+        self._make_workers(autoencoder)
         self._librarian = Librarian(self._recording(), self.now_us)
-        self._make_workers()
         self.ward = Ward(
             settings,
-            self._model,
+            self._scorer.facts,
             Ports(
-                score=lambda bed, request: self._scorer.put((bed, request)),
+                score=self._scorer.put,
                 record=self._archivist.put,
                 log=self._clerk.put,
                 written=self._clerk.written,
@@ -194,11 +182,11 @@ class Station:
         self._watch = Watch(
             self.ward.station,
             self._analysis,
-            self._scorer,
+            self._scorer.worker,
             at_us=self._at_us,
             speed=speed,
             behind_s=self._lag_s,
-            scores_behind_s=lambda: self._scores_behind_s if self._scorer.waiting else 0.0,
+            scores_behind_s=self._scorer.behind_s,
         )
         self._inbox = Inbox(
             settings,
@@ -218,7 +206,7 @@ class Station:
     def start(self) -> None:
         """Start every thread and the link to the broker."""
         self._clerk.start()
-        for worker in (self._analysis, self._scorer, self._archivist.worker):
+        for worker in self._workers():
             worker.start()
         self._librarian.start()
         self._watch.start()
@@ -227,8 +215,8 @@ class Station:
             self._sounder.start(lambda ok, detail: self._well("sound", ok, detail))
         self._dispatch.start()
         self._link.start()
-        if self._autoencoder is None:
-            self._well("model", False, self._model_fault)
+        if self._scorer.fault:
+            self._well("model", False, self._scorer.fault)
         systemd.notify("READY=1")
 
     def stop(self) -> None:
@@ -241,7 +229,7 @@ class Station:
         )
         self._measuring.stop()
         self._link.stop()
-        for worker in (self._analysis, self._scorer, self._archivist.worker):
+        for worker in self._workers():
             if not worker.stop():
                 _log.error("%s did not end in time", worker.name)
         if self._sounder is not None:
@@ -301,7 +289,7 @@ class Station:
 
     def _recording(self) -> Recording:
         """What is on the disk, for one thread."""
-        return Review(self._settings.station.data_dir, self._autoencoder)
+        return Review(self._settings.station.data_dir, self._scorer.autoencoder)
 
     def now_us(self) -> int:
         """The station's monotonic time in µs, scaled by its speed."""
@@ -320,13 +308,12 @@ class Station:
 
     def measures(self) -> Measures:
         """What is counted and what waits now."""
-        workers = (self._analysis, self._scorer, self._archivist.worker)
         alerts_waiting, oldest_alert_s = self._dispatch.waiting
         cpu_s, memory_bytes = process_use()
         return Measures(
             counts=self.ward.counts,
             failures=self._failures(),
-            waiting={worker.name: worker.waiting for worker in workers},
+            waiting={worker.name: worker.waiting for worker in self._workers()},
             beds=len(self.ward.pictures),
             alerts_waiting=alerts_waiting,
             oldest_alert_s=oldest_alert_s,
@@ -343,10 +330,7 @@ class Station:
         self._publish(topic, json.dumps(content).encode(), 1, True)
 
     def _failures(self) -> dict[str, int]:
-        failures = {
-            worker.name: worker.failures + worker.overflows
-            for worker in (self._analysis, self._scorer, self._archivist.worker)
-        }
+        failures = {worker.name: worker.failures + worker.overflows for worker in self._workers()}
         return failures | {
             "delivery": self._dispatch.failures,
             "alarm log": self._clerk.failures,
@@ -354,17 +338,12 @@ class Station:
             "watch": self._watch.failures,
         }
 
-    def _load_model(self) -> Autoencoder | None:
-        """The rhythm is watched without a model, too; that there is none is an alarm."""
-        try:
-            return Autoencoder.load()
-        except ModelError as error:
-            self._model_fault = str(error)
-            return None
+    def _workers(self) -> tuple[Worker[Any], ...]:
+        return (self._analysis, self._scorer.worker, self._archivist.worker)
 
     # ── construction ──────────────────────────────────────────────────────────────────────────
 
-    def _make_workers(self) -> None:
+    def _make_workers(self, autoencoder: Autoencoder | None) -> None:
         self._analysis = Worker[_Heard | _Taken | _Stored | _Delivered | _Told](
             "analysis",
             self._analyse,
@@ -372,11 +351,13 @@ class Station:
             every_s=TICK_S / max(1.0, self._speed),
             idle=lambda: self.ward.tick(self._heard_to_us()),
         )
-        self._scorer = Worker[tuple[str, ScoreRequest]](
-            "scoring",
-            self._score,
-            capacity=2000,
+        self._scorer = Scorer(
+            autoencoder,
+            speed=self._speed,
             together_s=TOGETHER_S / max(1.0, self._speed),
+            now_us=self.now_us,
+            scored=lambda bed, scores: self._analysis.put(_Taken(bed, scores)),
+            well=self._well,
             failed=lambda error: self._unwell("model", error),
         )
         self._archivist = Archivist(
@@ -417,33 +398,17 @@ class Station:
         logged = self._alarm_log.of_last_run()
         self._clerk.put(LogEntry("start", {"version": __version__, "bed": ""}, self.wall_us(), 0))
         self.ward.station.go_on(replay(row.payload for row in logged.get("", ())).alarms)
-        for path in sorted(self._beds_folder.glob("*.json")):
-            name = path.stem
-            if not self.ward.serves(name):
-                continue
-            kept = bed_file.load(path)
-            baseline = None
-            if kept is not None and kept.baseline is not None:
-                try:
-                    baseline = Baseline.from_json(kept.baseline)
-                    if self._autoencoder is not None:
-                        baseline.require(
-                            bed=name, session=kept.session, model_version=self._model.version
-                        )
-                except BaselineError as error:
-                    _log.warning("%s", error)
-                    baseline = None
-            left = replay(row.payload for row in logged.get(name, ()))
-            same = kept is not None and kept.session == left.session
+        version = None if self._scorer.autoencoder is None else self._scorer.facts.version
+        for bed in known_beds(self._beds_folder, self.ward.serves, logged, version):
             self.ward.open_bed(
-                name,
-                kept,
-                self._recorder.stored(name),
-                baseline,
-                alarms=left.alarms if same else None,
-                newest=self._recorder.newest(name, CONTEXT_S),
+                bed.name,
+                bed.kept,
+                self._recorder.stored(bed.name),
+                bed.baseline,
+                alarms=bed.alarms,
+                newest=self._recorder.newest(bed.name, CONTEXT_S),
             )
-            for alert in unsent(name, logged.get(name, ()), self._dispatch.knows) if same else ():
+            for alert in unsent(bed.name, bed.rows, self._dispatch.knows):
                 _log.warning("not sent before the restart: %s", alert.message())
                 self._dispatch.put(alert)
 
@@ -517,23 +482,6 @@ class Station:
     def _heard_to_us(self) -> int:
         """The moment up to which the beds have heard: a node whose batches wait is not silent."""
         return self.now_us() - round(self._lag_s() * self._speed * 1e6)
-
-    # ── the other threads ─────────────────────────────────────────────────────────────────────
-
-    def _score(self, first: tuple[str, ScoreRequest]) -> None:
-        if self._autoencoder is None:
-            raise ModelError(self._model_fault)
-        # The network costs little more for the beats of many beds than for one.
-        asked = [first, *self._scorer.more(MOST_SCORED_TOGETHER - 1)]
-        found = self._autoencoder.score_all(
-            [(request.beats, request.baseline) for _, request in asked]
-        )
-        now_us = self.now_us()
-        oldest_us = min(request.at_us for _, request in asked)
-        self._scores_behind_s = (now_us - oldest_us) / self._speed / 1e6
-        for (bed, request), scores in zip(asked, found, strict=True):
-            self._analysis.put(_Taken(bed, Scores(now_us, tuple(scores), request.purpose)))
-        self._well("model", True)
 
     # ── what becomes of alerts, on any thread ─────────────────────────────────────────────────
 
