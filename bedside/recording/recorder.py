@@ -28,15 +28,13 @@ from pathlib import Path
 from bedside.errors import RecordError
 from bedside.events import Batch
 from bedside.ranges import Range, Ranges
-from bedside.recording.beats import BeatNote, RecordedBeat, StripNote
-from bedside.recording.journal import SegmentFormat
+from bedside.recording.beats import BeatNote, StripNote
+from bedside.recording.filing import forget, sync_files, write_staged
 from bedside.recording.newest import newest
-from bedside.recording.node_folder import Boot, Keep, NodeFolder, Signal, load_node
-from bedside.recording.retention import OnDisk, budget_bytes, prune, prune_strips
-from bedside.recording.runs import Place, Staged, runs
-from bedside.recording.segment import Segment
+from bedside.recording.node_folder import Boot, Keep, NodeFolder, load_node
+from bedside.recording.retention import budget_bytes, prune, prune_strips
+from bedside.recording.runs import Staged
 from bedside.recording.staging import Staging
-from bedside.recording.stored_segment import StoredSegment
 
 KEEP_H = 72.0
 STRIPS_MB = 200
@@ -297,10 +295,10 @@ class Recorder:
             for each in node.staged
         ]
         try:
-            _write_staged(name, node)
-            _sync_files(node)
+            write_staged(name, node)
+            sync_files(node)
         except OSError as error:
-            _forget(node)
+            forget(node)
             self._failed(node, error, _in_ranges(waiting))
             return
         for _, boot_id, sequence, _ in waiting:
@@ -332,130 +330,11 @@ class Recorder:
         }
 
 
-def _write_staged(name: str, node: NodeFolder) -> None:
-    for run in runs(node.staged, lambda batch: _places(node.boot(batch.boot_id), batch)):
-        node.dirty.add(run.place)
-        _segment(name, node, run.place).write(run)
-    beats: dict[Place, list[RecordedBeat]] = {}
-    for note in node.notes:
-        boot = node.boots.get(note.boot_id)
-        if boot is None or not boot.signals:
-            continue
-        if isinstance(note, RecordedBeat):
-            beats.setdefault(_place_of(note.boot_id, boot, note.sample), []).append(note)
-            continue
-        for sample in (note.to_sample - 1, note.from_sample):
-            place = _place_of(note.boot_id, boot, sample)
-            if _there(node, place):
-                node.dirty.add(place)
-                _segment(name, node, place).keep(note.from_sample, note.to_sample)
-                break
-    for place, found in beats.items():
-        if _there(node, place):
-            node.dirty.add(place)
-            _segment(name, node, place).write_beats(sorted(found, key=lambda beat: beat.sample))
-
-
-def _sync_files(node: NodeFolder) -> None:
-    for place in sorted(node.dirty & node.open.keys()):
-        node.open[place].sync()
-    for place in node.open.keys() - node.dirty:
-        segment = node.open.pop(place)
-        try:
-            segment.seal()
-        finally:
-            segment.close()
-    node.dirty.clear()
-    node.notes.clear()
-
-
-def _places(boot: Boot, batch: Batch) -> list[Place]:
-    number = _signal_number(boot, batch)
-    hour_samples = 3600 * boot.signals[number].rate_hz
-    last_hour = (batch.end_sample - 1) // hour_samples
-    hours = range(batch.first_sample // hour_samples, last_hour + 1)
-    return [(batch.boot_id, number, hour) for hour in hours]
-
-
-def _place_of(boot_id: int, boot: Boot, sample: int) -> Place:
-    number = max(boot.signal_in_use, 1)
-    return boot_id, number, sample // (3600 * boot.signals[number].rate_hz)
-
-
-def _path(node: NodeFolder, place: Place) -> Path:
-    boot_id, number, hour = place
-    return node.folder / (f"{boot_id:08x}_{hour:04d}" + (f"_{number}" if number > 1 else ""))
-
-
-def _there(node: NodeFolder, place: Place) -> bool:
-    return place in node.open or _path(node, place).with_suffix(".idx").exists()
-
-
-def _segment(name: str, node: NodeFolder, place: Place) -> Segment:
-    if place not in node.open:
-        boot_id, number, hour = place
-        signal = node.boots[boot_id].signals[number]
-        path = _path(node, place)
-        form = _known_format(path)
-        if form is None:
-            hour_samples = 3600 * signal.rate_hz
-            form = SegmentFormat(
-                boot_id,
-                signal.rate_hz,
-                signal.nv_per_lsb,
-                start_sample=hour * hour_samples,
-                length=hour_samples,
-                number=node.begun + 1,
-            )
-        segment = Segment(name, path, form)
-        try:
-            segment.reserve()
-        except OSError:
-            segment.close()
-            if form.number > node.begun:
-                OnDisk(path).remove()
-            raise
-        if form.number > node.begun:
-            node.begun, node.grown = form.number, True
-        node.open[place] = segment
-    return node.open[place]
-
-
-def _known_format(path: Path) -> SegmentFormat | None:
-    try:
-        stored = StoredSegment.open(path)
-    except FileNotFoundError:
-        return None
-    return stored.format if stored else None
-
-
-def _signal_number(boot: Boot, batch: Batch) -> int:
-    in_order = sorted(boot.signals, key=lambda number: number != boot.signal_in_use)
-    number = next((n for n in in_order if boot.signals[n].fits(batch)), None)
-    if number is None:
-        number = max(boot.signals, default=0) + 1
-        boot.signals[number] = Signal(round(batch.rate_hz), batch.nv_per_lsb)
-    boot.signal_in_use = number
-    return number
-
-
 def _in_ranges(sequences: list[tuple[str, int, int, int]]) -> SequenceRanges:
     found: dict[tuple[str, int], Ranges] = {}
     for name, boot_id, first, last in sequences:
         found.setdefault((name, boot_id), Ranges()).add(first, last)
     return {key: list(ranges) for key, ranges in found.items()}
-
-
-def _forget(node: NodeFolder) -> None:
-    # After a failed fsync the kernel may call lost pages clean: only writing again is safe.
-    for staged in node.staged:
-        sequence = staged.batch.sequence
-        node.boot(staged.batch.boot_id).written.remove(sequence, sequence)
-    node.staged.clear()
-    for segment in node.open.values():
-        segment.close()
-    node.open.clear()
-    node.dirty.clear()
 
 
 def _sentence(folder: Path, error: OSError) -> str:
