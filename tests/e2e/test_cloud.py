@@ -36,7 +36,7 @@ from bedside.simulator.virtual_node import VirtualNode
 from bedside.station import Station
 from tests.conftest import PROJECT
 from tests.delivery.cloud import ACK_KEY, PATIENCE_S, THING, Cloud, Phone
-from tests.e2e.test_station import BED, SPEED, Listener, wait_for
+from tests.e2e.test_station import BED, SPEED, Listener, operator, wait_for
 from tests.mosquitto import Mosquitto
 
 
@@ -91,6 +91,8 @@ def running(settings: Settings, heard: Listener) -> Iterator[Station]:
     station.admit(BED)
     station.start()
     try:
+        with operator(settings):  # it hears the heart from its first beat on
+            pass
         yield station
     finally:
         station.stop()

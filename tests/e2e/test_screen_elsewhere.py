@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from bedside.delivery.log_transport import LogTransport
 from bedside.settings import BrokerSettings, RecordingSettings, Settings, StationSettings
 from bedside.simulator.patient import SyntheticPatient
-from bedside.simulator.source import PatientSource, parse_episodes
+from bedside.simulator.source import PatientSource, Piece, parse_episodes
 from bedside.simulator.virtual_node import VirtualNode
 from bedside.station import Station
 from tests.broker.site import free_port
@@ -22,6 +23,20 @@ from tests.tmux import Tmux
 
 BED = "icu-1"
 STATION = "ward-3"
+
+
+class Heart:
+    """Beats until a test has it stop, for good."""
+
+    def __init__(self) -> None:
+        self._beating = PatientSource(SyntheticPatient(), parse_episodes("sinus/1"))
+        self.rate_mhz, self.nv_per_lsb = self._beating.rate_mhz, self._beating.nv_per_lsb
+        self.stops = threading.Event()
+
+    def pieces(self) -> Iterator[Piece]:
+        while not self.stops.is_set():
+            yield from self._beating.pieces()
+        yield from PatientSource(self._beating.patient, parse_episodes("asystole")).pieces()
 
 
 class Ward:
@@ -90,9 +105,9 @@ def test_a_nurse_elsewhere_acknowledges_an_arrest_and_looks_back_at_it_over_tls(
     station = ward.station()
     station.admit(BED)
     station.start()
-    source = PatientSource(SyntheticPatient(), parse_episodes("sinus/12,asystole/60"))
+    heart = Heart()
     node = VirtualNode(
-        source,
+        heart,
         BED,
         "localhost",
         ward.port,
@@ -103,7 +118,8 @@ def test_a_nurse_elsewhere_acknowledges_an_arrest_and_looks_back_at_it_over_tls(
     with Tmux(ward.screen(ward.password_file("nurse")), 140, 38) as terminal, ExitStack() as bed:
         terminal.wait_for(f"BED {BED.upper()}")
         bed.enter_context(node)  # nobody sees a trace from before they looked
-        terminal.wait_for("▾")
+        terminal.wait_for(lambda screen: screen.count("▾") >= 5)
+        heart.stops.set()
         terminal.wait_for(
             lambda screen: all(
                 words in screen for words in ("*** ASYSTOLE", f"BED {BED.upper()}", "▾")
