@@ -372,7 +372,7 @@ class Rhythm:
             onset = beat.before
             if beat.rr_s is not None:
                 intervals_s.append(beat.rr_s)
-        if irregularly_irregular(np.array(intervals_s[::-1])):
+        if irregularly_irregular(np.array(intervals_s[::-1]), "irregular" in self._present):
             self._begin("irregular", onset, "irregularly irregular rhythm", None)
             self._hold("irregular", position)
 

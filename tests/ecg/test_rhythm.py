@@ -296,6 +296,28 @@ def test_an_irregularly_irregular_minute_is_found_and_ends_with_a_regular_one() 
     assert 60.0 <= found[0][0] <= 65.0
 
 
+def test_an_irregular_rhythm_that_calms_a_little_is_still_the_same_episode() -> None:
+    def calmer(at_s: float, end_s: float) -> list[tuple[float, BeatClass]]:
+        """Four steps of more than 10 % in nine intervals, in no order."""
+        rng = np.random.default_rng(5)
+        beats, rr_s = [], 0.7
+        while at_s < end_s:
+            for is_step in rng.permutation(9) < 4:
+                beats.append((at_s, N))
+                rr_s = 1.6 - rr_s if is_step else rr_s
+                at_s += rr_s
+        return beats
+
+    rng = np.random.default_rng(3)
+    beats, at_s = [], 0.5
+    while at_s < 90:
+        beats.append((at_s, N))
+        at_s += float(rng.uniform(0.5, 1.1))
+    assert times(play(calmer(0.5, 400), 400), "irregular") == []
+    found = times(play(beats + calmer(at_s, 500), 500), "irregular")
+    assert [present for _, present in found] == [True]
+
+
 @pytest.mark.parametrize(
     ("breath_s", "early_s"), [(0.12, 0.0), (0.2, 0.0), (0.0, 0.3), (0.03, 0.3)]
 )
