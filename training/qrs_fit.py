@@ -6,10 +6,8 @@ of the likelihood of a beat in each 20 ms; where it cannot be known, it is to sa
 
 from __future__ import annotations
 
-import base64
 import tempfile
 import time
-import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -25,6 +23,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from bedside.ecg import qrs_net
 from bedside.ecg.qrs_net import (
     ACTIVATION_UNIT,
+    CHANNELS,
     DILATIONS,
     FRAME,
     INPUT_SAMPLES,
@@ -37,6 +36,7 @@ from bedside.ecg.qrs_net import (
     Changes,
     Unspiked,
 )
+from training.constants import packed_constant, write_constants
 from training.datasets import data_folder
 from training.qrs_lessons import Floats, Lessons, Stretch
 
@@ -44,9 +44,8 @@ CHECKPOINT = Path(tempfile.gettempdir()) / "qrs_net.pt"
 """What the fit has so far, for who stops it early."""
 
 WEIGHTS = Path(qrs_net.__file__).with_name("qrs_weights.py")
-CHANNELS = 32
 SEED = 0
-STEPS, BATCH, LEARNING_RATE = 8000, 6, 2.5e-3
+STEPS, BATCH, LEARNING_RATE = 36000, 6, 2.5e-3
 RISE, FALL = 200, 0.6
 """Steps in which the learning rate rises, and the share of steps in which it falls to nothing."""
 
@@ -204,17 +203,17 @@ def whole(net: TrainedNet) -> dict[str, NDArray[np.int64]]:
 
 
 def write(path: Path, weights: dict[str, NDArray[np.int64]]) -> None:
-    """A Python file with the weights as compressed text."""
-    flat = np.concatenate([part.ravel() for part in weights.values()])
-    text = base64.b85encode(zlib.compress(flat.astype("<i4").tobytes(), 9)).decode()
-    lines = [text[at : at + 92] for at in range(0, len(text), 92)]
-    path.write_text(
-        '"""The weights of the R-peak network, fitted by `python -m training.signal_fit qrs`.\n\n'
-        "Little-endian 32-bit whole numbers in zlib in base 85: the layers one after the other.\n"
-        '"""\n\n'
-        f"CHANNELS = {CHANNELS}\n\n"
-        "# fmt: off\nPACKED = (\n" + "".join(f'    "{line}"\n' for line in lines) + ")\n",
-        encoding="utf-8",
+    """The Python file of the weights."""
+    constant = packed_constant(
+        "WEIGHTS",
+        np.concatenate([part.ravel() for part in weights.values()]),
+        "<i4",
+        "In whole units: the layers one after the other, as `qrs_net` takes them apart.",
+    )
+    write_constants(
+        path,
+        "The weights of the R-peak network, fitted by `python -m training.signal_fit qrs`.",
+        [constant],
     )
 
 

@@ -11,9 +11,6 @@ the batches' size nor the machine changes a bit of the result.
 
 from __future__ import annotations
 
-import base64
-import zlib
-
 import numpy as np
 
 from bedside.ecg import qrs_weights
@@ -30,6 +27,7 @@ SPIKE = 2
 
 DILATIONS = (1, 2, 6, 20, 60)
 TAPS = 4
+CHANNELS = 32
 INPUT_SAMPLES = 35
 """Samples that the first layer sees: 140 ms."""
 
@@ -180,14 +178,12 @@ def _activate(sums: Float32Array, out: Float32Array) -> None:
 
 def _unpacked() -> tuple[Float32Array, list[Float32Array], Float32Array]:
     """The weights of the first layer (36, c), of the dilated ones and of the output (c + 1,)."""
-    packed = zlib.decompress(base64.b85decode(qrs_weights.PACKED))
-    weights = WEIGHT_UNIT * np.frombuffer(packed, "<i4").astype(np.float32)
-    channels = qrs_weights.CHANNELS
-    sizes = [(INPUT_SAMPLES + 1) * channels, *[(TAPS * channels + 1) * channels] * len(DILATIONS)]
+    weights = WEIGHT_UNIT * qrs_weights.WEIGHTS.astype(np.float32)
+    sizes = [(INPUT_SAMPLES + 1) * CHANNELS, *[(TAPS * CHANNELS + 1) * CHANNELS] * len(DILATIONS)]
     first, *layers, last = np.split(weights, np.cumsum(sizes))
     return (
-        first.reshape(-1, channels),
-        [layer.reshape(-1, channels) for layer in layers],
+        first.reshape(-1, CHANNELS),
+        [layer.reshape(-1, CHANNELS) for layer in layers],
         last,
     )
 

@@ -1,12 +1,11 @@
-"""The weights of the R-peak network, fitted by several runs of what `training.qrs_fit` was.
+"""The weights of the R-peak network, fitted by `python -m training.signal_fit qrs`."""
 
-Little-endian 32-bit whole numbers in zlib in base 85: the layers one after the other.
-"""
+from __future__ import annotations
 
-CHANNELS = 32
+from bedside.ecg.packed import unpack
 
 # fmt: off
-PACKED = (
+WEIGHTS = unpack(
     "c-maO2Y99TS>~;CBpn^;sQ0dsG`)JpEiQ?j;%pMqNCIraw*fu^yAa@8_5*f-4a@FQmjnVNgd~JOoWzL}oNmXxj_sN8c#"
     "3C6Gb*Dt>b*;+?)!RvH@X>J*Lxl5=$!Zcm#6)oazC|sd3im#Ty8eFE(g~qg1?)Bt1h_0_XdLN4Z-gP!F43K?hCF@2G<X"
     "Q_um%0_6Dz4f@>(a{(bOwd2s!^;QGVh`fhNo2JeU89SdH+7F^50RU7<$EBC4ouH(UbTfwyuTz?n*-5OlCFov?=YT!Nxg"
@@ -399,5 +398,7 @@ PACKED = (
     "wJImG{7VNX)ThCWZ+_)l!)0{90XqDO`M^ga1;&vKt(WV6OxC!qCB#_||gGPB6~cJ?17i-nfqkxSP1YYbhbJgx#fD_=l2"
     "v^d9E@2fzB>w)Rsdz|=3`0S%Vw1M#XiEup~gy_q_&?DjR&x7E85&nK9Fu`ZxdMaFxhR;6@uVdl6V_^Y~1S0PZj4~4L^K"
     "E$6k#O%cygwbTQ{kQ+kypZRN5XwiKB&uDtKq``WjQ6nn~+aPctJJjxPf`8_TmR{St``gRnfh7;MX4JeifQVo_i-q-GAM"
-    "p;lB"
+    "p;lB",
+    "<i4",
 )
+"""In whole units: the layers one after the other, as `qrs_net` takes them apart."""

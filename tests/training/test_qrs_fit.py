@@ -38,7 +38,7 @@ def test_what_is_shipped_is_what_was_trained_rounded(
     qrs_fit.write(path, qrs_fit.whole(net))
     read: dict[str, object] = {}
     exec(path.read_text(encoding="utf-8"), read)
-    monkeypatch.setattr(qrs_net.qrs_weights, "PACKED", read["PACKED"])
+    monkeypatch.setattr(qrs_net.qrs_weights, "WEIGHTS", read["WEIGHTS"])
     first, layers, last = qrs_net._unpacked()
     for name, value in (("_FIRST", first), ("_LAYERS", layers), ("_LAST", last)):
         monkeypatch.setattr(qrs_net, name, value)
