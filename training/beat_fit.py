@@ -9,7 +9,6 @@ tests on them: the compass for choosing anything here. DS2 chooses nothing.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from bedside.ecg.filters import BandPass
 from bedside.ecg.mains import MainsNotch
 from bedside.ecg.rpeaks import RPeakDetector
 from bedside.events import WINDOW_BEFORE_SAMPLES, WINDOW_RATE_HZ, WINDOW_SAMPLES
+from training.constants import packed_constant, write_constants
 from training.datasets import NSRDB_TRAIN, TRAIN, data_folder
 from training.ectopy import Heard, compose, ventricular
 from training.signal_data import RATE, VFDB, at_250_hz, lesson
@@ -245,11 +245,15 @@ def fitted(made: Examples, without: Collection[str] = ()) -> HistGradientBoostin
 def fit_beats() -> None:
     """Fit on everything and write the trees."""
     trees = fitted(examples(data_folder()))
-    WEIGHTS.write_text(written(trees), encoding="utf-8")
+    title = "The beat classifier's trees, fitted by `python -m training.signal_fit beats`."
+    write_constants(WEIGHTS, title, constants(trees))
 
 
-def written(trees: HistGradientBoostingClassifier) -> str:
-    """The trees as a Python file of constants: each node before its left, then its right side."""
+def constants(trees: HistGradientBoostingClassifier) -> list[str]:
+    """The trees as constants of a Python file: each node before its left, then its right side.
+
+    Thresholds and votes are rounded to four digits, which pack well.
+    """
     feature: list[int] = []
     value: list[float] = []
     branch: list[int] = []
@@ -262,7 +266,7 @@ def written(trees: HistGradientBoostingClassifier) -> str:
         here, node = len(feature), nodes[at]
         leaf = bool(node["is_leaf"])
         feature.append(-1 if leaf else int(node["feature_idx"]))
-        value.append(float(node["value"] if leaf else node["num_threshold"]))
+        value.append(float(f"{node['value'] if leaf else node['num_threshold']:.4g}"))
         branch.append(0)
         if not leaf:
             write(nodes, int(node["left"]), level + 1)
@@ -273,26 +277,14 @@ def written(trees: HistGradientBoostingClassifier) -> str:
         for tree in iteration:
             roots.append(len(feature))
             write(tree.nodes, 0, 0)
-    text = [
-        '"""The beat classifier\'s trees, fitted by `python -m training.signal_fit beats`."""',
-        "",
-        "from __future__ import annotations",
-        "",
-        "import numpy as np",
-        "",
-        "# fmt: off",
-    ]
-    bias = np.ravel(trees._baseline_prediction)
-    for name, numbers, what in (
-        ("FEATURE", [str(n) for n in feature], "The number of the evidence a node asks; -1: leaf."),
-        ("VALUE", [f"{v:.4g}" for v in value], "The threshold (up to it: left), or a leaf's vote."),
-        ("BRANCH", [str(n) for n in branch], "How far on the right side begins; the left is next."),
-        ("ROOTS", [str(n) for n in roots], "Where the trees begin, for N, S and V in turn."),
-        ("BIAS", [f"{b:.4f}" for b in bias], "Votes before the first tree, shape (3,)."),
-    ):
-        body = textwrap.wrap(
-            ", ".join(numbers), 96, initial_indent="    ", subsequent_indent="    "
+    bias = np.round(np.ravel(trees._baseline_prediction), 4)
+    return [
+        packed_constant(name, np.array(numbers), dtype, meaning)
+        for name, numbers, dtype, meaning in (
+            ("FEATURE", feature, "<i1", "The number of the evidence a node asks; -1: leaf."),
+            ("VALUE", value, "<f8", "The threshold (up to it: left), or a leaf's vote."),
+            ("BRANCH", branch, "<i2", "How far on the right side begins; the left is next."),
+            ("ROOTS", roots, "<i4", "Where the trees begin, for N, S and V in turn."),
+            ("BIAS", bias, "<f8", "Votes before the first tree, shape (3,)."),
         )
-        text += [f"{name} = np.array([", *body, "])", f'"""{what}"""', ""]
-    text += [f"DEPTH = {depth}", '"""Of the deepest tree."""', ""]
-    return "\n".join(text)
+    ] + [f'DEPTH = {depth}\n"""Of the deepest tree."""\n']

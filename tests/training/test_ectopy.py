@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ pytest.importorskip("wfdb")
 pytest.importorskip("sklearn")
 
 from bedside.ecg.filters import BandPass
+from bedside.ecg.packed import unpack
 from tests.ecg.heartbeats import RATE, heart, steady
 from training import beat_fit, ectopy
 
@@ -54,8 +57,8 @@ def test_the_written_trees_vote_as_the_fitted_ones() -> None:
     evidence = rng.normal(size=(900, 5))
     classes = (evidence[:, 0] > 0.4).astype(int) + (evidence[:, 1] * evidence[:, 2] > 0.3)
     trees = beat_fit.boosted(evidence, classes, np.ones(900))
-    written: dict[str, np.ndarray] = {}
-    exec(beat_fit.written(trees), written)
+    written: dict[str, Any] = {"unpack": unpack}
+    exec("\n".join(beat_fit.constants(trees)), written)
     for one in evidence[:50]:
         votes = written["BIAS"].copy()
         for number, root in enumerate(written["ROOTS"]):
