@@ -39,6 +39,8 @@ class Sounder:
             self._files[priority].write_bytes(sounds.wav(priority))
         self._tell: Callable[[bool, str], None] = lambda ok, detail: None
         self._playing: tuple[Priority, subprocess.Popen[bytes]] | None = None
+        self._asked = Priority.LOW
+        """The burst that was asked for last."""
         self._worker = Worker[Priority]("sound", self._play, capacity=2)
 
     def start(self, tell: Callable[[bool, str], None]) -> None:
@@ -56,6 +58,7 @@ class Sounder:
 
     def play(self, priority: Priority) -> None:
         """A burst is due. Never blocks; a burst that finds graver ones waiting is left out."""
+        self._asked = priority
         playing = self._playing
         if playing is not None and _RANK[priority] < _RANK[playing[0]]:
             self._cut_off()
@@ -88,6 +91,9 @@ class Sounder:
         except OSError:
             return False
         self._playing = (priority, process)
+        # A graver burst that was due while the player started found none to cut off.
+        if _RANK[self._asked] < _RANK[priority]:
+            process.terminate()
         try:
             ended = process.wait(LONGEST_S)
         except subprocess.TimeoutExpired:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import queue
 import stat
+import subprocess
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,4 +92,30 @@ def test_playing_never_waits_and_a_graver_burst_cuts_a_lesser_one_off(folder: Pa
     while len(played(folder)) < 2:
         assert time.monotonic() - started_s < 60
     assert played(folder) == ["slow low", "slow high"]
+    sounder.stop()
+
+
+def test_a_graver_burst_cuts_off_one_whose_player_only_starts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player(folder, "slow", "exec sleep 60")
+    told: queue.Queue[tuple[bool, str]] = queue.Queue()
+    sounder = Sounder(("slow",), folder / "no-terminal")
+    starting, start = threading.Event(), subprocess.Popen
+
+    def popen(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        process = start(*arguments, **options)
+        if not starting.is_set():
+            starting.set()
+            assert due.wait(60)
+        return process
+
+    due = threading.Event()
+    monkeypatch.setattr("bedside.sounder.subprocess.Popen", popen)
+    sounder.start(lambda ok, detail: told.put((ok, detail)))
+    sounder.play(Priority.LOW)
+    assert starting.wait(60)
+    sounder.play(Priority.HIGH)
+    due.set()
+    assert told.get(timeout=60) == (True, "")
     sounder.stop()
