@@ -36,9 +36,8 @@ def known_beds(
 ) -> Iterator[KnownBed]:
     """Every bed that has a file in `folder` and is served here, by name.
 
-    `logged` holds the last run's rows by bed.
-    A baseline that is foreign to bed, patient or network (None: there is none) is left behind.
-    Raises RecordError for a damaged file.
+    `logged` holds the last run's rows by bed. A baseline that is foreign to bed, patient or network
+    (`model_version`, None: there is none) is left behind. Raises RecordError for a damaged file.
     """
     for path in sorted(folder.glob("*.json")):
         name = path.stem
