@@ -7,17 +7,29 @@ beats; the trees stay as they are, only the evidence adapts to the patient.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import exp, log1p
+from math import exp, log, log1p
 
 import numpy as np
 
 from bedside.ecg.beat_evidence import LONGEST_NEXT_S, QRS, SMALLEST_MV, BeatEvidence
 from bedside.ecg.beat_weights import BIAS, BRANCH, DEPTH, FEATURE, ROOTS, VALUE
+from bedside.ecg.irregularity import irregularly_irregular
 from bedside.events import BeatClass, Float64Array
 
 __all__ = ["LONGEST_NEXT_S", "UNDECIDED", "BeatClassifier", "Verdict", "Votes", "scores"]
+
+FIBRILLATING_LOG_ODDS = log(10.0)
+"""In an irregularly irregular rhythm a beat is supraventricular only by odds above 10 : 1.
+
+Where the atria fibrillate no beat of theirs can come early. Of 323 beats that trees call
+supraventricular in training patients whom they do not know, and that are not, 195 lie in one; of
+the 624 that are, none.
+"""
+
+_MINUTE_S = 60.0
 
 _CLASSES = (BeatClass.NORMAL, BeatClass.SUPRAVENTRICULAR, BeatClass.VENTRICULAR)
 _HERE = np.arange(len(FEATURE))
@@ -52,6 +64,9 @@ class BeatClassifier:
     def reset(self) -> None:
         """Forget this patient."""
         self._evidence = BeatEvidence()
+        self._now_s = 0.0
+        self._last: BeatClass | None = None
+        self._intervals: deque[tuple[float, float]] = deque()
 
     def classify(
         self, window_mv: Float64Array, rr_s: float | None, next_rr_s: float | None
@@ -68,14 +83,35 @@ class BeatClassifier:
             return UNDECIDED
         # Its parts are looked at without a copy.
         whole_mv = np.ascontiguousarray(window_mv)
-        return self._judge(self._evidence.weigh(whole_mv, rr_s, next_rr_s))
+        return self._judge(self._evidence.weigh(whole_mv, rr_s, next_rr_s), rr_s)
 
-    def _judge(self, evidence: Float64Array) -> Verdict:
+    def _judge(self, evidence: Float64Array, rr_s: float | None) -> Verdict:
         votes = self._votes(evidence)
         normal, supraventricular, ventricular = votes.tolist()
         most = max(supraventricular, ventricular)
-        either = most + log1p(exp(-abs(supraventricular - ventricular)))
-        return Verdict(_CLASSES[int(votes.argmax())], either - normal)
+        odds = most + log1p(exp(-abs(supraventricular - ventricular))) - normal
+        beat_class = _CLASSES[int(votes.argmax())]
+        self._remember(rr_s, beat_class)
+        if beat_class is BeatClass.SUPRAVENTRICULAR and self._fibrillates():
+            odds -= FIBRILLATING_LOG_ODDS
+            if supraventricular - normal < FIBRILLATING_LOG_ODDS:
+                beat_class = BeatClass.NORMAL
+        return Verdict(beat_class, odds)
+
+    def _remember(self, rr_s: float | None, beat_class: BeatClass) -> None:
+        """The last minute's intervals between beats that are not ventricular."""
+        last, self._last = self._last, beat_class
+        if rr_s is None or rr_s > _MINUTE_S:
+            self._intervals.clear()
+            return
+        self._now_s += rr_s
+        if last is not None and BeatClass.VENTRICULAR not in (last, beat_class):
+            self._intervals.append((self._now_s, rr_s))
+        while self._intervals and self._intervals[0][0] < self._now_s - _MINUTE_S:
+            self._intervals.popleft()
+
+    def _fibrillates(self) -> bool:
+        return irregularly_irregular(np.array([rr_s for _, rr_s in self._intervals]))
 
 
 def scores(evidence: Float64Array) -> Float64Array:

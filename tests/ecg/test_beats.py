@@ -140,3 +140,35 @@ def test_the_ventricular_beats_of_a_real_heart_are_told(ecg_data: Path) -> None:
     found = classes(x, [peak for peak, _ in beats])
     right = [beat_class.value == c for beat_class, (_, c) in zip(found, beats, strict=True)]
     assert np.mean(right[300:]) > 0.99
+
+
+def surely(odds: float) -> BeatClassifier:
+    """A classifier whose trees call every beat supraventricular by the same log-odds."""
+    return BeatClassifier(lambda evidence: np.array([0.0, odds, -9.0]))
+
+
+def irregular(beats: int) -> list[int]:
+    """R peaks of a heart whose atria fibrillate."""
+    intervals_s = np.random.default_rng(1).uniform(0.45, 1.05, beats)
+    return [int(peak) for peak in np.cumsum(intervals_s * RATE)]
+
+
+def test_while_the_atria_fibrillate_a_beat_of_theirs_takes_odds_of_ten_to_one() -> None:
+    peaks = irregular(110)
+    x = heart(peaks, 100)
+    likely, sure = (verdicts(x, peaks, surely(np.log(odds))) for odds in (9.0, 11.0))
+    assert {one.beat_class for one in likely[30:]} == {N}
+    assert {one.beat_class for one in sure[30:]} == {S}
+    assert likely[-1].abnormal_log_odds == pytest.approx(np.log(0.9), abs=1e-3)
+    assert sure[-1].abnormal_log_odds == pytest.approx(np.log(1.1), abs=1e-3)
+
+
+def test_in_a_steady_rhythm_and_after_a_gap_the_trees_decide() -> None:
+    steadily = with_early(70, {})
+    found = verdicts(heart(steadily, 60), steadily, surely(1.0))
+    assert {one.beat_class for one in found} == {S}
+    peaks, classifier = irregular(110), surely(1.0)
+    x = heart(peaks, 100)
+    assert classes(x, peaks, classifier)[-1] is N
+    again = [peak for peak in peaks if peak < 10 * RATE]
+    assert set(classes(x, again, classifier)) == {S}
