@@ -21,6 +21,7 @@ from bedside.ecg.bigeminy import HIDING_BEATS, every_second_ventricular, hides_v
 from bedside.ecg.fibrillation import HOP, WINDOW, FibrillationRule, Verdict
 from bedside.ecg.irregularity import irregularly_irregular
 from bedside.ecg.rpeaks import DECISION_DELAY_SAMPLES
+from bedside.ecg.ventricular_run import run_length
 from bedside.events import WINDOW_RATE_HZ, BeatClass, Float64Array
 from bedside.limits import Limits
 
@@ -309,14 +310,16 @@ class Rhythm:
 
     def _runs(self, position: int) -> None:
         """Ventricular beats in a row that have taken over the rhythm."""
-        beats = reversed(self._beats)
-        run = list(itertools.takewhile(lambda beat: beat.beat_class is _VENTRICULAR, beats))
         limits = self.limits
         if "vt" in self._present and self._beats_evenly():
             self._even_to = position
-        if len(run) < limits.pvc_run_beats or "vf" in self._present:
+        if self._beats[-1].beat_class is not _VENTRICULAR or "vf" in self._present:
             return
-        before = list(itertools.islice(reversed(self._beats), len(run), len(run) + USUAL_BEATS))
+        beats = list(reversed(self._beats))
+        length = run_length([beat.beat_class is _VENTRICULAR for beat in beats], limits.vt_beats)
+        if length < limits.pvc_run_beats:
+            return
+        run, before = beats[:length], beats[length : length + USUAL_BEATS]
         onset, last = run[-1].position, [beat.position for beat in run[: limits.vt_beats]][::-1]
         interval_s = (last[-1] - last[0]) / WINDOW_RATE_HZ / (len(last) - 1)
         usual_s = _usual_interval_s(before[:-1])
@@ -327,12 +330,12 @@ class Rhythm:
         taken_over = usual_s is None or interval_s < usual_s
         taken_over &= 2 * sum(step > UNEVEN * min(steps) for step in steps) < len(steps)
         if len(run) >= limits.vt_beats and rate_bpm >= limits.vt_rate_bpm and taken_over:
-            text = f"{len(run)} ventricular beats in a row at {rate_bpm:.0f}/min"
+            text = f"{_counted(run)} at {rate_bpm:.0f}/min"
             self._begin("vt", onset, text, rate_bpm)
             self._hold("vt", position)
             self._end("pvc-run")
         elif "vt" not in self._present:
-            text = f"{len(run)} ventricular beats in a row"
+            text = _counted(run)
             self._begin("pvc-run", onset, text, float(len(run)))
             self._hold("pvc-run", position)
 
@@ -388,6 +391,11 @@ class Rhythm:
         self._held_to.pop(code, None)
         if code in self._present:
             self._findings.append(Finding(code, False, self._present.pop(code)))
+
+
+def _counted(run: list[_Beat]) -> str:
+    count = sum(beat.beat_class is _VENTRICULAR for beat in run)
+    return f"{count} ventricular beats " + ("in a row" if count == len(run) else f"of {len(run)}")
 
 
 def _displayed_bpm(intervals_s: list[float]) -> float | None:

@@ -199,6 +199,27 @@ def test_a_couplet_is_no_run() -> None:
     assert times(play(run_of(2, 150), 40), "pvc-run") == []
 
 
+def called(names: str) -> list[tuple[float, BeatClass]]:
+    """Beats of the given classes, 130 a minute, in a rhythm of 70."""
+    beats = paced([(70, 12)])
+    first_s = beats[-1][0] + 0.5
+    beats += [(first_s + 60.0 / 130.0 * n, BeatClass(name)) for n, name in enumerate(names)]
+    return beats + [(beats[-1][0] + at_s + 0.4, N) for at_s, _ in paced([(70, 12)])]
+
+
+@pytest.mark.parametrize("names", ["VVNVVV", "VVVNVV", "VVVQVVV", "VVVSVVNVV"])
+def test_one_beat_of_another_kind_ends_no_tachycardia(names: str) -> None:
+    beats = called(names)
+    found = times(play(beats, 34), "vt")
+    assert [present for _, present in found] == [True, False]
+    assert found[0][0] - next(at_s for at_s, beat_class in beats if beat_class is V) <= 8.0
+
+
+@pytest.mark.parametrize("names", ["VVNVV", "VVNVVNVV", "VVVVNVN", "VNVVVV", "VVNNVVV"])
+def test_couplets_and_runs_between_other_beats_are_no_tachycardia(names: str) -> None:
+    assert times(play(called(names), 34), "vt") == []
+
+
 def bigeminy(count: int, start_s: float, first: BeatClass = N) -> list[tuple[float, BeatClass]]:
     """Every second beat ventricular and early."""
     shift = 0 if first is N else 1
