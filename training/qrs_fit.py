@@ -45,7 +45,7 @@ CHECKPOINT = Path(tempfile.gettempdir()) / "qrs_net.pt"
 
 WEIGHTS = Path(qrs_net.__file__).with_name("qrs_weights.py")
 SEED = 0
-STEPS, BATCH, LEARNING_RATE = 36000, 6, 2.5e-3
+STEPS, BATCH, LEARNING_RATE = 28000, 6, 2e-3
 RISE, FALL = 200, 0.6
 """Steps in which the learning rate rises, and the share of steps in which it falls to nothing."""
 

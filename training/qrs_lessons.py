@@ -14,14 +14,22 @@ from pathlib import Path
 import numpy as np
 import wfdb
 from numpy.typing import NDArray
+from scipy import signal
 
 from bedside.simulator.heart import BEATLESS, RhythmKind, Shape
 from bedside.simulator.patient import Rhythm, SyntheticPatient
+from training.changed_beats import (
+    with_early_wide_beats,
+    with_pacing_pulses,
+    with_tall_t_waves,
+    without_some_beats,
+)
 from training.datasets import NSRDB_TRAIN, TRAIN
 from training.motion_noise import RATE, motion
 from training.signal import episodes
 from training.signal_data import CUDB, VFDB, Noise, at_250_hz, lesson, synthetic
 from training.tachycardia import even_beats, made_wide_beat, wide_beats, with_a_run
+from training.worn_noise import worn_noise
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -32,6 +40,7 @@ OFTEN = {"106": 2.0, "108": 3.0, "116": 2.0, "203": 3.0, "207": 2.0, "208": 2.0,
 """Drawn this much more often: changing shapes, small beats, P waves as tall as these, fast runs."""
 
 SYNTHETIC = 80
+CALIBRATIONS = 8
 SIMULATED_S = 60
 MOTIONS, MOTION_S = 480, 60
 """Stretches of synthetic electrode motion, and how long each is."""
@@ -123,6 +132,10 @@ def made(rng: np.random.Generator) -> Iterator[Source]:
         swing_mv = max(0.05, float(np.ptp(one.signal_mv)))
         taught = np.ones(len(one.signal_mv), bool)
         yield Source(one.signal_mv, one.peaks, taught, 1.0, [], swing_mv, True)
+    for _ in range(CALIBRATIONS):
+        signal_mv, peaks = calibration_pulses(rng)
+        taught = np.ones(len(signal_mv), bool)
+        yield Source(signal_mv, peaks, taught, 1.0, [], 1.0, True)
     for kind in RhythmKind:
         if kind in BEATLESS and kind is not RhythmKind.ASYSTOLE:
             continue
@@ -143,6 +156,22 @@ def made(rng: np.random.Generator) -> Iterator[Source]:
             yield Source(signal_mv, there, taught, 1.0, [], 1.3, True)
 
 
+def calibration_pulses(rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """A recorder's square wave behind its high-pass, with its edges.
+
+    Some recordings of nsrdb begin with one, and their reference has a beat at each edge: a monitor
+    that hears none calls it an arrest.
+    """
+    half = round(rng.uniform(0.3, 0.75) * RATE)
+    edges = np.arange(int(rng.integers(5, half)), 120 * RATE, half)
+    steps = np.zeros(120 * RATE)
+    steps[edges] = np.where(np.arange(len(edges)) % 2, -1.0, 1.0)
+    decay = np.exp(-1.0 / RATE / rng.uniform(0.3, 2.0))
+    wave = signal.lfilter([1.0], [1.0, -decay], steps)
+    smooth = signal.lfilter(*signal.butter(2, rng.uniform(25.0, 60.0), fs=RATE), wave)
+    return smooth + rng.uniform(0.003, 0.02) * rng.normal(size=len(smooth)), edges + 2.0
+
+
 class Lessons:
     """Draws stretches; the same seed draws the same ones."""
 
@@ -154,6 +183,12 @@ class Lessons:
         self._shares = shares / shares.sum()
         self._made = list(made(self._rng))
         self._recorded = Noise(folder).standard
+        self._wide = [
+            beat_mv / float(np.ptp(beat_mv))
+            for source in self._records
+            for beat_mv in source.wide_mv[:: max(1, len(source.wide_mv) // 20)]
+        ]
+        self._worn = [worn_noise(folder / "ad8232" / "motion_633hz.npz")]
         self._motion = [motion(MOTION_S * RATE, self._rng) for _ in range(MOTIONS)]
 
     def draw(self) -> Stretch:
@@ -207,12 +242,17 @@ class Lessons:
             return with_tall_t_waves(ecg_mv, peaks, swing_mv, rng), peaks
         if kind < 0.28:
             return with_pacing_pulses(ecg_mv, peaks, swing_mv, rng), peaks
-        if kind < 0.40:
+        if kind < 0.46:
             if source.wide_mv and rng.random() < 0.75:
                 wide_mv = source.wide_mv[int(rng.integers(len(source.wide_mv)))]
+            elif self._wide and rng.random() < 0.5:
+                wide_mv = self._wide[int(rng.integers(len(self._wide)))]
+                wide_mv = wide_mv * swing_mv * np.exp(rng.uniform(-0.5, 0.7))
             else:
                 wide_mv = made_wide_beat(rng) * swing_mv * np.exp(rng.uniform(-1.0, 0.7))
-            return with_a_run(ecg_mv, peaks, wide_mv, rng)
+            if kind < 0.40:
+                return with_a_run(ecg_mv, peaks, wide_mv, rng)
+            return with_early_wide_beats(ecg_mv, peaks, wide_mv, rng)
         return ecg_mv, peaks
 
     def _noisy(self, ecg_mv: Floats, swing_mv: float) -> Floats:
@@ -242,17 +282,23 @@ class Lessons:
         """Standard noise of one kind; baseline wander played fast looks like moving electrodes."""
         rng = self._rng
         kind = rng.random()
-        if kind < 0.36:
+        if kind < 0.26:
             return self._piece(self._motion)
+        if kind < 0.38:
+            return self._piece(self._worn, np.exp(rng.uniform(-0.5, 0.8)))
         if kind < 0.42:
+            return self._piece(self._worn, np.exp(rng.uniform(-0.5, 0.8))) + rng.uniform(
+                0.2, 1.0
+            ) * self._piece(self._motion)
+        if kind < 0.48:
             return self._piece(self._recorded["ma"])
-        if kind < 0.47:
+        if kind < 0.53:
             return self._piece(self._recorded["ma"], np.exp(rng.uniform(-1.4, 0.0)))
-        if kind < 0.49:
+        if kind < 0.55:
             return self._piece(self._recorded["bw"])
-        if kind < 0.58:
+        if kind < 0.62:
             return self._piece(self._recorded["bw"], np.exp(rng.uniform(0.7, 2.7)))
-        if kind < 0.65:
+        if kind < 0.69:
             return 0.5 * self._piece(self._recorded["ma"]) + self._piece(self._motion)
         return None
 
@@ -278,78 +324,3 @@ def _swing_mv(signal_mv: Floats) -> float:
     """The median of the peak-to-peak sizes of the seconds."""
     seconds = signal_mv[: len(signal_mv) // RATE * RATE].reshape(-1, RATE)
     return float(np.median(np.ptp(seconds, axis=1)))
-
-
-def without_some_beats(
-    ecg_mv: Floats, peaks: Floats, swing_mv: float, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """One to five beats in a row replaced by a line: with their P waves, or all but these."""
-    changed, stays = ecg_mv.copy(), np.ones(len(peaks), bool)
-    number = 2
-    while number < len(peaks) - 6:
-        if rng.random() >= 0.12:
-            number += 1
-            continue
-        count = int(rng.integers(1, 6)) if rng.random() < 0.5 else 1
-        last = number + count - 1
-        before_s, after_s = np.diff(peaks[[number - 1, number]]), np.diff(peaks[[last, last + 1]])
-        if rng.random() < 0.5:
-            spans = [
-                (
-                    peaks[k] - 0.09 * RATE,
-                    peaks[k] + min(0.45 * RATE, 0.7 * (peaks[k + 1] - peaks[k])),
-                )
-                for k in range(number, last + 1)
-            ]
-        else:
-            start = peaks[number - 1] + min(0.45 * RATE, 0.65 * float(before_s[0]))
-            spans = [(start, peaks[last + 1] - min(0.25 * RATE, 0.3 * float(after_s[0])))]
-        for first, end in ((int(a), int(b)) for a, b in spans):
-            line = np.linspace(changed[first], changed[end], end - first)
-            changed[first:end] = line + 0.01 * swing_mv * rng.normal(size=end - first)
-        stays[number : last + 1] = False
-        number += count + 3
-    return changed, peaks[stays]
-
-
-def with_tall_t_waves(
-    ecg_mv: Floats, peaks: Floats, swing_mv: float, rng: np.random.Generator
-) -> Floats:
-    """Another T wave of 0.3 to 1.3 times the QRS complex's swing is added to each beat."""
-    changed = ecg_mv.copy()
-    after, width_s = int(rng.uniform(0.18, 0.36) * RATE), rng.uniform(0.03, 0.06)
-    height_mv = swing_mv * rng.uniform(0.3, 1.3) * rng.choice([-1.0, 1.0])
-    wave_mv = height_mv * np.exp(-0.5 * (np.arange(-50, 51) / RATE / width_s) ** 2)
-    for peak, interval in zip(peaks, np.diff(peaks, append=peaks[-1] + 200), strict=True):
-        centre = int(peak + min(after, 0.6 * interval))
-        if 50 < centre < len(changed) - 51:
-            changed[centre - 50 : centre + 51] += wave_mv
-    return changed
-
-
-PULSES: tuple[tuple[float, ...], ...] = (
-    (1.0,),
-    (0.6, 0.6),
-    (0.3, 1.0, 0.3),
-    (1.0, -0.4),
-    (1.0, -0.3, -0.2, -0.1),
-)
-"""A pacing pulse of 0.1 to 2 ms as it looks at 250 Hz behind different front ends."""
-
-
-def with_pacing_pulses(
-    ecg_mv: Floats, peaks: Floats, swing_mv: float, rng: np.random.Generator
-) -> Floats:
-    """A pulse before each beat (of the ventricle or of the atrium), and some that capture none."""
-    changed = ecg_mv.copy()
-    height_mv = swing_mv * np.exp(rng.uniform(np.log(0.2), np.log(3.0))) * rng.choice([-1.0, 1.0])
-    before_s = rng.uniform(0.03, 0.09) if rng.random() < 0.6 else rng.uniform(0.12, 0.22)
-    pulse_mv = height_mv * np.array(PULSES[int(rng.integers(len(PULSES)))])
-    starts = (peaks - before_s * RATE).astype(int) + rng.integers(-1, 2, len(peaks))
-    if rng.random() < 0.3:
-        lone = rng.integers(0, len(changed), int(rng.integers(1, 20)))
-        starts = np.concatenate((starts, lone))
-    for start in starts:
-        if 0 <= start < len(changed) - len(pulse_mv):
-            changed[start : start + len(pulse_mv)] += pulse_mv
-    return changed

@@ -27,7 +27,7 @@ SPIKE = 2
 
 DILATIONS = (1, 2, 6, 20, 60)
 TAPS = 4
-CHANNELS = 32
+CHANNELS = 64
 INPUT_SAMPLES = 35
 """Samples that the first layer sees: 140 ms."""
 

@@ -9,12 +9,21 @@ pytest.importorskip("wfdb")
 import torch
 
 from bedside.ecg import qrs_net
+from bedside.events import WINDOW_RATE_HZ
 from tests.ecg.heartbeats import heart, steady
 from training import qrs_fit, qrs_lessons
+from training.changed_beats import (
+    with_early_wide_beats,
+    with_pacing_pulses,
+    with_tall_t_waves,
+    without_some_beats,
+)
+from training.datasets import DataError
 from training.motion_noise import motion
 from training.qrs_lessons import Stretch
 from training.signal_data import synthetic
 from training.tachycardia import even_beats, made_wide_beat, with_a_run
+from training.worn_noise import worn_noise
 
 
 def test_the_target_speaks_of_a_beat_as_late_as_the_network_does() -> None:
@@ -65,9 +74,7 @@ def test_training_lowers_the_loss(
 
 def test_beats_left_out_leave_a_line_where_they_were() -> None:
     given = synthetic(np.random.default_rng(4), seconds=120.0)
-    changed, peaks = qrs_lessons.without_some_beats(
-        given.signal_mv, given.peaks, 1.0, np.random.default_rng(0)
-    )
+    changed, peaks = without_some_beats(given.signal_mv, given.peaks, 1.0, np.random.default_rng(0))
     gone = sorted(set(given.peaks) - set(peaks))
     assert gone
     for peak in gone:
@@ -102,7 +109,7 @@ def test_even_beats_are_told_from_two_leads_and_doubtful_ones_are_not() -> None:
 
 def test_tall_t_waves_and_pulses_add_no_beat_and_change_the_signal() -> None:
     given = synthetic(np.random.default_rng(4), seconds=20.0)
-    for change in (qrs_lessons.with_tall_t_waves, qrs_lessons.with_pacing_pulses):
+    for change in (with_tall_t_waves, with_pacing_pulses):
         changed = change(given.signal_mv, given.peaks, 1.0, np.random.default_rng(1))
         assert changed.shape == given.signal_mv.shape
         assert not np.array_equal(changed, given.signal_mv)
@@ -125,3 +132,46 @@ def test_noise_is_as_large_as_nst_counts_it_whatever_it_drifts_by() -> None:
 
 def test_the_people_of_the_noise_stress_records_teach_nothing() -> None:
     assert set(qrs_lessons.NOISE_STRESS) == {"118", "119"}
+
+
+def test_early_wide_beats_stand_in_the_signal_and_are_as_steep_as_a_complex() -> None:
+    given = synthetic(np.random.default_rng(4), seconds=60.0)
+    rng = np.random.default_rng(2)
+    changed, peaks = with_early_wide_beats(
+        given.signal_mv, given.peaks, 0.01 * made_wide_beat(rng), rng
+    )
+    new = sorted(set(peaks) - set(given.peaks))
+    gone = set(given.peaks) - set(peaks)
+    assert len(gone) >= len(new) >= 3
+    own = np.array([np.ptp(given.signal_mv[int(at) - 15 : int(at) + 15]) for at in given.peaks])
+    for at in new:
+        assert np.ptp(changed[int(at) - 20 : int(at) + 20]) > 0.3 * np.median(own)
+        assert min(at - peak for peak in peaks if peak < at) > 0.2 * WINDOW_RATE_HZ
+
+
+def test_the_edges_of_a_recorders_square_wave_are_beats() -> None:
+    wave, edges = qrs_lessons.calibration_pulses(np.random.default_rng(3))
+    inside = edges[(edges > 10) & (edges < len(wave) - 10)].astype(int)
+    steps = np.abs(wave[inside + 6] - wave[inside - 6])
+    assert steps.min() > 0.5
+    assert np.ptp(np.diff(edges)) == 0
+
+
+def test_noise_of_a_worn_front_end_holds_its_motion_and_no_heart(tmp_path: Path) -> None:
+    peaks = steady(75, 120)
+    t = np.arange(120 * 250) / 250
+    motion_mv = 0.8 * np.sin(2.0 * np.pi * 0.7 * t) * (np.sin(2.0 * np.pi * 0.05 * t) > 0.5)
+    path = tmp_path / "worn.npz"
+    np.savez(path, x=(heart(peaks, 120) + motion_mv).astype(np.float32), fs=250.0)
+    left = worn_noise(path)
+    still = np.abs(motion_mv) < 1e-9
+    away = np.ones(len(left), bool)
+    for edge in np.flatnonzero(np.diff(still)):
+        away[max(0, edge - 150) : edge + 150] = False
+    assert np.ptp(left[still & away][500:-500]) < 0.3 < np.ptp(heart(peaks, 120))
+    assert np.corrcoef(left, motion_mv)[0, 1] > 0.9
+
+
+def test_a_recording_that_is_not_there_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="worn"):
+        worn_noise(tmp_path / "motion.npz")
