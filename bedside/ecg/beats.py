@@ -2,7 +2,8 @@
 
 A beat is compared with this patient's other beats (`beat_evidence`). The evidence is weighed by a
 sum of small decision trees, boosted on training records and on synthetic rhythms made of their
-beats; the trees stay as they are, only the evidence adapts to the patient.
+beats; the trees stay as they are, only the evidence adapts to the patient. What they say of
+supraventricular beats counts for less while the atria fibrillate.
 """
 
 from __future__ import annotations
@@ -22,17 +23,19 @@ from bedside.events import BeatClass, Float64Array
 __all__ = ["LONGEST_NEXT_S", "UNDECIDED", "BeatClassifier", "Verdict", "Votes", "scores"]
 
 FIBRILLATING_LOG_ODDS = log(10.0)
-"""In an irregularly irregular rhythm a beat is supraventricular only by odds above 10 : 1.
+"""In an irregularly irregular minute a supraventricular beat takes odds of more than 10 : 1.
 
-Where the atria fibrillate no beat of theirs can come early. Of 323 beats that trees call
-supraventricular in training patients whom they do not know, and that are not, 195 lie in one; of
-the 624 that are, none.
+Where the atria fibrillate no beat of theirs can come early. Of 323 beats that trees wrongly call
+supraventricular in training patients whom they do not know, 195 lie in such minutes, and none of
+the 624 that are; of those in composed rhythms one in eleven is lost (`model/signal_attempts.md`).
 """
 
 _MINUTE_S = 60.0
+_CONDUCTED = frozenset({BeatClass.NORMAL, BeatClass.SUPRAVENTRICULAR})
 
 _CLASSES = (BeatClass.NORMAL, BeatClass.SUPRAVENTRICULAR, BeatClass.VENTRICULAR)
 _HERE = np.arange(len(FEATURE))
+_FIBRILLATING = np.array([0.0, FIBRILLATING_LOG_ODDS, 0.0])
 _IS_LEAF = FEATURE < 0
 _LEFT = np.where(_IS_LEAF, _HERE, _HERE + 1)
 _RIGHT = np.where(_IS_LEAF, _HERE, _HERE + BRANCH)
@@ -65,7 +68,7 @@ class BeatClassifier:
         """Forget this patient."""
         self._evidence = BeatEvidence()
         self._now_s = 0.0
-        self._last: BeatClass | None = None
+        self._last = BeatClass.UNKNOWN
         self._intervals: deque[tuple[float, float]] = deque()
 
     def classify(
@@ -80,6 +83,7 @@ class BeatClassifier:
         complex_mv = window_mv[QRS]
         swing_mv = complex_mv.max() - complex_mv.min()
         if swing_mv < SMALLEST_MV or not np.isfinite(window_mv).all():
+            self._remember(rr_s, BeatClass.UNKNOWN)
             return UNDECIDED
         # Its parts are looked at without a copy.
         whole_mv = np.ascontiguousarray(window_mv)
@@ -87,30 +91,31 @@ class BeatClassifier:
 
     def _judge(self, evidence: Float64Array, rr_s: float | None) -> Verdict:
         votes = self._votes(evidence)
+        self._remember(rr_s, _CLASSES[int(votes.argmax())])
+        if self._fibrillates():
+            votes = votes - _FIBRILLATING
         normal, supraventricular, ventricular = votes.tolist()
         most = max(supraventricular, ventricular)
-        odds = most + log1p(exp(-abs(supraventricular - ventricular))) - normal
-        beat_class = _CLASSES[int(votes.argmax())]
-        self._remember(rr_s, beat_class)
-        if beat_class is BeatClass.SUPRAVENTRICULAR and self._fibrillates():
-            odds -= FIBRILLATING_LOG_ODDS
-            if supraventricular - normal < FIBRILLATING_LOG_ODDS:
-                beat_class = BeatClass.NORMAL
-        return Verdict(beat_class, odds)
+        either = most + log1p(exp(-abs(supraventricular - ventricular)))
+        return Verdict(_CLASSES[int(votes.argmax())], either - normal)
 
     def _remember(self, rr_s: float | None, beat_class: BeatClass) -> None:
-        """The last minute's intervals between beats that are not ventricular."""
+        """The last minute's intervals between beats that the atria may have made."""
         last, self._last = self._last, beat_class
-        if rr_s is None or rr_s > _MINUTE_S:
+        if rr_s is None:
+            self._now_s = 0.0
             self._intervals.clear()
             return
         self._now_s += rr_s
-        if last is not None and BeatClass.VENTRICULAR not in (last, beat_class):
+        if _CONDUCTED.issuperset((last, beat_class)):
             self._intervals.append((self._now_s, rr_s))
         while self._intervals and self._intervals[0][0] < self._now_s - _MINUTE_S:
             self._intervals.popleft()
 
     def _fibrillates(self) -> bool:
+        """Whether a whole minute without a gap was irregularly irregular."""
+        if self._now_s < _MINUTE_S:
+            return False
         return irregularly_irregular(np.array([rr_s for _, rr_s in self._intervals]))
 
 

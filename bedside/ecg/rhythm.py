@@ -21,7 +21,7 @@ from bedside.ecg.bigeminy import HIDING_BEATS, every_second_ventricular, hides_v
 from bedside.ecg.fibrillation import HOP, WINDOW, FibrillationRule, Verdict
 from bedside.ecg.irregularity import irregularly_irregular
 from bedside.ecg.rpeaks import DECISION_DELAY_SAMPLES
-from bedside.ecg.ventricular_run import run_length
+from bedside.ecg.ventricular_run import bridged, in_a_row
 from bedside.events import WINDOW_RATE_HZ, BeatClass, Float64Array
 from bedside.limits import Limits
 
@@ -116,6 +116,14 @@ class _Beat:
     """The position of the beat before; None for the first."""
     rr_s: float | None
     """The interval since then, where neither beat is ventricular."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pace:
+    """How fast a ventricular run is, and whether it is faster than the rhythm before it."""
+
+    rate_bpm: float
+    taken_over: bool
 
 
 class Rhythm:
@@ -316,28 +324,36 @@ class Rhythm:
         if self._beats[-1].beat_class is not _VENTRICULAR or "vf" in self._present:
             return
         beats = list(reversed(self._beats))
-        length = run_length([beat.beat_class is _VENTRICULAR for beat in beats], limits.vt_beats)
-        if length < limits.pvc_run_beats:
+        ventricular = [beat.beat_class is _VENTRICULAR for beat in beats]
+        length = bridged(ventricular, limits.vt_beats)
+        pace = self._pace(beats, length) if length >= limits.vt_beats else None
+        if pace is not None and pace.taken_over and pace.rate_bpm >= limits.vt_rate_bpm:
+            count = sum(ventricular[:length])
+            among = "in a row" if count == length else f"of {length}"
+            text = f"{count} ventricular beats {among} at {pace.rate_bpm:.0f}/min"
+            self._begin("vt", beats[length - 1].position, text, pace.rate_bpm)
+            self._hold("vt", position)
+            self._end("pvc-run")
             return
-        run, before = beats[:length], beats[length : length + USUAL_BEATS]
-        onset, last = run[-1].position, [beat.position for beat in run[: limits.vt_beats]][::-1]
+        length = in_a_row(ventricular)
+        if length < limits.pvc_run_beats or "vt" in self._present:
+            return
+        if self._pace(beats, length) is not None:
+            text = f"{length} ventricular beats in a row"
+            self._begin("pvc-run", beats[length - 1].position, text, float(length))
+            self._hold("pvc-run", position)
+
+    def _pace(self, beats: list[_Beat], length: int) -> _Pace | None:
+        """That of a run, the first `length` of beats, newest first; None: the rhythm before it."""
+        last = [beat.position for beat in beats[: min(length, self.limits.vt_beats)]][::-1]
         interval_s = (last[-1] - last[0]) / WINDOW_RATE_HZ / (len(last) - 1)
-        usual_s = _usual_interval_s(before[:-1])
+        usual_s = _usual_interval_s(beats[length : length + USUAL_BEATS][:-1])
         if usual_s is not None and SAME_RATE <= interval_s / usual_s <= 1.0 / SAME_RATE:
-            return
-        rate_bpm = 60.0 / interval_s
+            return None
         steps = [later - earlier for earlier, later in pairwise(last)]
         taken_over = usual_s is None or interval_s < usual_s
         taken_over &= 2 * sum(step > UNEVEN * min(steps) for step in steps) < len(steps)
-        if len(run) >= limits.vt_beats and rate_bpm >= limits.vt_rate_bpm and taken_over:
-            text = f"{_counted(run)} at {rate_bpm:.0f}/min"
-            self._begin("vt", onset, text, rate_bpm)
-            self._hold("vt", position)
-            self._end("pvc-run")
-        elif "vt" not in self._present:
-            text = _counted(run)
-            self._begin("pvc-run", onset, text, float(len(run)))
-            self._hold("pvc-run", position)
+        return _Pace(60.0 / interval_s, taken_over)
 
     def _beats_evenly(self) -> bool:
         """Whether the last beats are as regular as no fibrillation is."""
@@ -391,11 +407,6 @@ class Rhythm:
         self._held_to.pop(code, None)
         if code in self._present:
             self._findings.append(Finding(code, False, self._present.pop(code)))
-
-
-def _counted(run: list[_Beat]) -> str:
-    count = sum(beat.beat_class is _VENTRICULAR for beat in run)
-    return f"{count} ventricular beats " + ("in a row" if count == len(run) else f"of {len(run)}")
 
 
 def _displayed_bpm(intervals_s: list[float]) -> float | None:

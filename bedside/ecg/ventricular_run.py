@@ -1,4 +1,4 @@
-"""How many of the last beats are one ventricular run."""
+"""How many of the last beats are one ventricular tachycardia."""
 
 from __future__ import annotations
 
@@ -6,25 +6,28 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 BESIDE = 2
-"""Ventricular beats on either side of one that ends no run."""
+"""Ventricular beats on either side of one that ends no tachycardia …"""
+
+FEWEST = 2 * BESIDE + 1
+"""… and at least so many in all: two couplets around a normal beat are none."""
 
 
-def run_length(ventricular: Sequence[bool], wanted: int) -> int:
-    """Of the last beats, newest first, those that belong to the run that ends with the newest.
+def in_a_row(ventricular: Sequence[bool]) -> int:
+    """Of the last beats, newest first, how many are ventricular up to the first that is not."""
+    return sum(1 for _ in takewhile(bool, ventricular))
 
-    One beat of another kind among ventricular ones ends no tachycardia: the atria captured it, or
-    met it half-way (a fusion beat), or it was misjudged. So where fewer than `wanted` are
-    ventricular in a row, one such beat with two of them on either side belongs to the run, if that
-    makes `wanted` ventricular beats. Two such beats do: couplets between normal beats are none.
+
+def bridged(ventricular: Sequence[bool], wanted: int) -> int:
+    """The same, past one beat of another kind where `wanted` are not in a row without it.
+
+    The atria may capture a beat of a tachycardia, or meet one half-way (a fusion beat), and one may
+    be misjudged. Such a beat ends no run if two ventricular ones stand on either side of it and
+    they are `wanted` and five or more in all.
     """
-    strict = _in_a_row(ventricular)
+    strict = in_a_row(ventricular)
     if not BESIDE <= strict < wanted:
         return strict
-    before = _in_a_row(ventricular[strict + 1 :])
-    if before < BESIDE or strict + before < wanted:
+    before = in_a_row(ventricular[strict + 1 :])
+    if before < BESIDE or strict + before < max(wanted, FEWEST):
         return strict
     return strict + 1 + before
-
-
-def _in_a_row(ventricular: Sequence[bool]) -> int:
-    return sum(1 for _ in takewhile(bool, ventricular))

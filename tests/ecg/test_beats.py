@@ -142,9 +142,9 @@ def test_the_ventricular_beats_of_a_real_heart_are_told(ecg_data: Path) -> None:
     assert np.mean(right[300:]) > 0.99
 
 
-def surely(odds: float) -> BeatClassifier:
-    """A classifier whose trees call every beat supraventricular by the same log-odds."""
-    return BeatClassifier(lambda evidence: np.array([0.0, odds, -9.0]))
+def saying(supraventricular: float, ventricular: float = -9.0) -> BeatClassifier:
+    """A classifier whose trees say the same of every beat: log-odds against a normal one."""
+    return BeatClassifier(lambda evidence: np.array([0.0, supraventricular, ventricular]))
 
 
 def irregular(beats: int) -> list[int]:
@@ -154,21 +154,49 @@ def irregular(beats: int) -> list[int]:
 
 
 def test_while_the_atria_fibrillate_a_beat_of_theirs_takes_odds_of_ten_to_one() -> None:
-    peaks = irregular(110)
-    x = heart(peaks, 100)
-    likely, sure = (verdicts(x, peaks, surely(np.log(odds))) for odds in (9.0, 11.0))
-    assert {one.beat_class for one in likely[30:]} == {N}
-    assert {one.beat_class for one in sure[30:]} == {S}
+    peaks = irregular(130)
+    x = heart(peaks, 110)
+    unlikely, likely, sure = (verdicts(x, peaks, saying(np.log(odds))) for odds in (0.9, 9.0, 11.0))
+    assert {one.beat_class for one in likely[90:]} == {N}
+    assert {one.beat_class for one in sure[90:]} == {S}
     assert likely[-1].abnormal_log_odds == pytest.approx(np.log(0.9), abs=1e-3)
     assert sure[-1].abnormal_log_odds == pytest.approx(np.log(1.1), abs=1e-3)
+    assert unlikely[-1].abnormal_log_odds == pytest.approx(np.log(0.09), abs=1e-2)
 
 
-def test_in_a_steady_rhythm_and_after_a_gap_the_trees_decide() -> None:
-    steadily = with_early(70, {})
-    found = verdicts(heart(steadily, 60), steadily, surely(1.0))
-    assert {one.beat_class for one in found} == {S}
-    peaks, classifier = irregular(110), surely(1.0)
-    x = heart(peaks, 100)
-    assert classes(x, peaks, classifier)[-1] is N
-    again = [peak for peak in peaks if peak < 10 * RATE]
+def test_while_the_atria_fibrillate_what_may_be_ventricular_is_not_called_normal() -> None:
+    peaks = irregular(130)
+    found = verdicts(heart(peaks, 110), peaks, saying(2.2, 2.1))
+    assert found[10].beat_class is S
+    assert {one.beat_class for one in found[90:]} == {V}
+
+
+def test_a_minute_without_a_gap_must_be_irregular_before_it_counts() -> None:
+    peaks = irregular(130)
+    x = heart(peaks, 110)
+    found = classes(x, peaks, saying(1.0))
+    first = found.index(N)
+    assert peaks[first] - peaks[0] >= 60 * RATE
+    classifier = saying(1.0)
+    classes(x, peaks, classifier)
+    again = [peak for peak in peaks if peak < 55 * RATE]
     assert set(classes(x, again, classifier)) == {S}
+
+
+def test_a_minute_after_the_rhythm_has_become_steady_the_trees_decide_again() -> None:
+    peaks = irregular(130)
+    steadily = [peaks[-1] + round(0.8 * RATE * k) for k in range(1, 90)]
+    found = classes(heart(peaks + steadily, 185), peaks + steadily, saying(1.0))
+    assert found[len(peaks) - 1] is N
+    assert set(found[-10:]) == {S}
+
+
+def test_intervals_beside_ventricular_and_undecided_beats_say_nothing_of_the_atria() -> None:
+    peaks = irregular(130)
+    x = heart(peaks, 110)
+    assert set(classes(x, peaks, saying(-1.0, 1.0))[90:]) == {V}
+    turns = iter(range(10_000))
+    classifier = BeatClassifier(
+        lambda evidence: np.array([0.0, 1.0, 9.0 if next(turns) % 2 else -9.0])
+    )
+    assert set(classes(x, peaks, classifier)) == {S, V}

@@ -215,9 +215,40 @@ def test_one_beat_of_another_kind_ends_no_tachycardia(names: str) -> None:
     assert found[0][0] - next(at_s for at_s, beat_class in beats if beat_class is V) <= 8.0
 
 
+def test_such_a_tachycardia_begins_with_its_first_beat_and_says_what_was_counted() -> None:
+    beats = called("VVNVVV")
+    [said] = [one for _, one in play(beats, 34) if one.code == "vt" and one.present]
+    onset_s = next(at_s for at_s, beat_class in beats if beat_class is V)
+    assert said.onset_position == round(onset_s * RATE)
+    assert said.text == "5 ventricular beats of 6 at 130/min"
+
+
 @pytest.mark.parametrize("names", ["VVNVV", "VVNVVNVV", "VVVVNVN", "VNVVVV", "VVNNVVV"])
-def test_couplets_and_runs_between_other_beats_are_no_tachycardia(names: str) -> None:
-    assert times(play(called(names), 34), "vt") == []
+@pytest.mark.parametrize("vt_beats", [5, 6])
+def test_couplets_and_runs_between_other_beats_are_no_tachycardia(
+    names: str, vt_beats: int
+) -> None:
+    assert times(play(called(names), 34, Limits(vt_beats=vt_beats)), "vt") == []
+
+
+@pytest.mark.parametrize("vt_beats", [3, 4])
+def test_two_couplets_are_none_however_few_beats_make_one(vt_beats: int) -> None:
+    assert times(play(called("VVNVV"), 34, Limits(vt_beats=vt_beats)), "vt") == []
+
+
+def test_a_run_beside_a_slower_one_is_still_a_run() -> None:
+    beats = paced([(75, 12)])
+    at_s = beats[-1][0]
+    for step_s, beat_class in zip(
+        (0.6, 0.6, 1.2, 0.6, 0.65, 0.65), (V, V, N, V, V, V), strict=True
+    ):
+        at_s += step_s
+        beats.append((at_s, beat_class))
+    beats += [(at_s + 0.9 + 0.8 * k, N) for k in range(20)]
+    found = play(beats, 26)
+    [said] = [one for _, one in found if one.code == "pvc-run" and one.present]
+    assert (said.text, said.value) == ("3 ventricular beats in a row", 3.0)
+    assert times(found, "vt") == []
 
 
 def bigeminy(count: int, start_s: float, first: BeatClass = N) -> list[tuple[float, BeatClass]]:
