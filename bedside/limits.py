@@ -33,7 +33,7 @@ class Limits:
     vf_s: float = 4.0
     """Ventricular fibrillation or flutter for this long."""
     vt_beats: int = 5
-    """Ventricular beats in a row that make a tachycardia of a run."""
+    """Ventricular beats that make a tachycardia of a run (`ecg/ventricular_run.py`)."""
     vt_rate_bpm: float = 100.0
     """The rate from which on such a run is a tachycardia."""
     extreme_tachy_bpm: float = 140.0

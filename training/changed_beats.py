@@ -28,7 +28,7 @@ def without_some_beats(
             continue
         count = int(rng.integers(1, 6)) if not every and rng.random() < 0.5 else 1
         last = number + count - 1
-        before_s, after_s = np.diff(peaks[[number - 1, number]]), np.diff(peaks[[last, last + 1]])
+        before, after = np.diff(peaks[[number - 1, number]]), np.diff(peaks[[last, last + 1]])
         if every or rng.random() < 0.5:
             spans = [
                 (
@@ -38,8 +38,8 @@ def without_some_beats(
                 for k in range(number, last + 1)
             ]
         else:
-            start = peaks[number - 1] + min(0.45 * RATE, 0.65 * float(before_s[0]))
-            spans = [(start, peaks[last + 1] - min(0.25 * RATE, 0.3 * float(after_s[0])))]
+            start = peaks[number - 1] + min(0.45 * RATE, 0.65 * float(before[0]))
+            spans = [(start, peaks[last + 1] - min(0.25 * RATE, 0.3 * float(after[0])))]
         for first, end in ((int(a), int(b)) for a, b in spans):
             line = np.linspace(changed[first], changed[end], end - first)
             changed[first:end] = line + 0.01 * swing_mv * rng.normal(size=end - first)
@@ -91,28 +91,32 @@ def with_pacing_pulses(
     return changed
 
 
-_STEEPEST = 3
+_SLOPE = 3
 """Samples over which a slope is taken: 12 ms."""
 
 _AS_STEEP = 0.4
-"""An early wide beat is at least this much as steep as the patient's own QRS complexes.
+"""An early wide beat is made about as steep as this share of the patient's own QRS complexes.
 
 What is less steep may be a P wave that is not conducted, or a T wave.
 """
+
+_EARLIEST, _NEXT = round(0.27 * RATE), round(0.3 * RATE)
+"""Samples that an early beat keeps from the beat before it and from the one after."""
+
+_FADE = 12
+"""Samples in which it rises out of the signal and goes back into it."""
 
 
 def with_early_wide_beats(
     ecg_mv: Floats, peaks: Floats, wide_mv: Floats, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Every second, third or any beat comes early and wide; of some others the P wave is left."""
-    slope = float(np.abs(ecg_mv[_STEEPEST:] - ecg_mv[:-_STEEPEST]).max(initial=1e-6))
+    """Every second, third or any beat comes early and wide; of some others the P wave is left.
+
+    `wide_mv` is a window as `tachycardia.wide_beats` cuts it; intervals are in samples.
+    """
     near = peaks[(peaks > 20) & (peaks < len(ecg_mv) - 20)].astype(int)
-    own = [
-        float(np.abs(ecg_mv[at - 17 : at + 20] - ecg_mv[at - 20 : at + 17]).max()) for at in near
-    ]
-    slope = float(np.median(own)) if own else slope
-    steep = float(np.abs(wide_mv[_STEEPEST:] - wide_mv[:-_STEEPEST]).max())
-    wide_mv = wide_mv * max(1.0, _AS_STEEP * slope / max(steep, 1e-9))
+    own = np.median([_slope_mv(ecg_mv[at - 20 : at + 20]) for at in near])
+    wide_mv = wide_mv * max(1.0, _AS_STEEP * float(own) / max(_slope_mv(wide_mv), 1e-9))
     every, first = int(rng.choice([0, 2, 2, 3, 4])), int(rng.integers(1, 4))
     often, blocked = rng.uniform(0.05, 0.3), rng.choice([0.0, 0.0, 0.1, 0.2])
     early, jitter = rng.uniform(0.45, 0.9), rng.choice([0.0, 0.01, 0.03])
@@ -125,14 +129,14 @@ def with_early_wide_beats(
             continue
         if chosen:
             at = peaks[number - 1] + before * early * (1.0 + jitter * rng.normal())
-            at = max(at, peaks[number - 1] + 0.27 * RATE)
+            at = max(at, peaks[number - 1] + _EARLIEST)
             start, last = round(at) - WIDE_BEFORE, round(at) + WIDE_AFTER
-            if start < 0 or last > len(changed) or at > peaks[number + 1] - 0.3 * RATE:
+            if start < 0 or last > len(changed) or at > peaks[number + 1] - _NEXT:
                 continue
             _level(changed, peaks[number], before, after)
             length = min(len(wide_mv), int(peaks[number + 1] - 0.1 * RATE) - start)
-            fade = np.minimum(1.0, np.arange(length) / 12.0)
-            fade = np.minimum(fade, np.arange(length)[::-1] / 12.0)
+            fade = np.minimum(1.0, np.arange(length) / _FADE)
+            fade = np.minimum(fade, fade[::-1])
             changed[start : start + length] += fade * wide_mv[:length] * (1 + 0.05 * rng.normal())
             made.append(float(round(at)))
         elif rng.random() < blocked:
@@ -140,8 +144,14 @@ def with_early_wide_beats(
         else:
             continue
         stays[number] = False
+        # The beat after one that was changed stays as it is, but in bigeminy it is the normal one.
         busy = number + 1 if every != 2 else number
     return changed, np.sort(np.concatenate((peaks[stays], made)))
+
+
+def _slope_mv(ecg_mv: Floats) -> float:
+    """The largest change within `_SLOPE` samples."""
+    return float(np.abs(ecg_mv[_SLOPE:] - ecg_mv[:-_SLOPE]).max())
 
 
 def _level(ecg_mv: Floats, peak: float, before: float, after: float) -> None:

@@ -1,8 +1,9 @@
 """Electrode motion that never was: noise for training, made from jumps, bumps and wiggles.
 
 A moving electrode jumps and creeps back, swings with the step, or makes a deflection that looks
-like a QRS complex (Moody et al. 1984 call it the worst of noises for that). The recordings of such
-noise are kept for tests; what trains is drawn here, each stretch with habits of its own.
+like a QRS complex (Moody et al. 1984 call it the worst of noises for that). The recording of such
+noise in nstdb is kept for tests; besides a worn AD8232 (`worn_noise`), what trains is drawn here,
+each stretch with habits of its own.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ CHECKPOINT = Path(tempfile.gettempdir()) / "qrs_net.pt"
 
 WEIGHTS = Path(qrs_net.__file__).with_name("qrs_weights.py")
 SEED = 0
-STEPS, BATCH, LEARNING_RATE = 28000, 6, 2e-3
+STEPS, BATCH, LEARNING_RATE = 36000, 6, 2.5e-3
 RISE, FALL = 200, 0.6
 """Steps in which the learning rate rises, and the share of steps in which it falls to nothing."""
 
@@ -177,7 +177,7 @@ def trained(net: TrainedNet, batches: Iterable[Batch], steps: int) -> TrainedNet
 def whole(net: TrainedNet) -> dict[str, NDArray[np.int64]]:
     """The weights in whole units, in the order in which `qrs_net` multiplies them.
 
-    `first` (35 + 1, c) and `layers` (7, 3 · c + 1, c) hold the bias in their last row, in units of
+    `first` (35 + 1, c) and `layers` (5, 4 · c + 1, c) hold the bias in their last row, in units of
     an activation; `last` is (c + 1,).
     """
     state = {name: value.detach().double().numpy() for name, value in net.state_dict().items()}

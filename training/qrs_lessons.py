@@ -1,7 +1,8 @@
 """What teaches the R-peak network: stretches of training records, made harder in every way we know.
 
 Only DS1 without 201, the training half of nsrdb, the tuning halves of vfdb and cudb, synthetic
-rhythms and the noise records `bw` and `ma` appear here. 118 and 119 are left out as well: the
+rhythms, recorders' square waves as they might be, the noise records `bw` and `ma`, made-up motion
+and what a worn AD8232 recorded besides the heart appear here. 118 and 119 are left out as well: the
 noise-stress records are these two, so the network has met neither their noise nor their hearts.
 """
 
@@ -41,6 +42,8 @@ OFTEN = {"106": 2.0, "108": 3.0, "116": 2.0, "203": 3.0, "207": 2.0, "208": 2.0,
 
 SYNTHETIC = 80
 CALIBRATIONS = 8
+"""Recorders' square waves."""
+
 SIMULATED_S = 60
 MOTIONS, MOTION_S = 480, 60
 """Stretches of synthetic electrode motion, and how long each is."""
@@ -176,7 +179,11 @@ class Lessons:
     """Draws stretches; the same seed draws the same ones."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        """Read the records and make the synthetic rhythms and the motion noise."""
+        """Read the records and make the synthetic rhythms and the motion noise.
+
+        Raises `DataError` where the recording of a worn AD8232 is missing.
+        """
+        self._worn = [worn_noise(folder / "ad8232" / "motion_633hz.npz")]
         self._rng = np.random.default_rng(seed)
         self._records = list(recorded(folder))
         shares = np.array([source.share for source in self._records])
@@ -188,7 +195,6 @@ class Lessons:
             for source in self._records
             for beat_mv in source.wide_mv[:: max(1, len(source.wide_mv) // 20)]
         ]
-        self._worn = [worn_noise(folder / "ad8232" / "motion_633hz.npz")]
         self._motion = [motion(MOTION_S * RATE, self._rng) for _ in range(MOTIONS)]
 
     def draw(self) -> Stretch:
@@ -233,7 +239,7 @@ class Lessons:
     def _changed_beats(
         self, ecg_mv: Floats, peaks: Floats, source: Source
     ) -> tuple[Floats, Floats]:
-        """A run of wide beats, beats that do not come, tall T waves, a pacemaker; or nothing."""
+        """Wide beats, in a run or early, missing beats, tall T waves, a pacemaker; or nothing."""
         rng, swing_mv = self._rng, source.swing_mv
         kind = rng.random()
         if kind < 0.12:
@@ -279,7 +285,10 @@ class Lessons:
         return ecg_mv.copy()
 
     def _noise(self) -> Floats | None:
-        """Standard noise of one kind; baseline wander played fast looks like moving electrodes."""
+        """Noise of one kind or two; baseline wander played fast looks like moving electrodes.
+
+        One kind is of `size` 1, a sum of two at most 3 dB larger.
+        """
         rng = self._rng
         kind = rng.random()
         if kind < 0.26:
@@ -287,9 +296,8 @@ class Lessons:
         if kind < 0.38:
             return self._piece(self._worn, np.exp(rng.uniform(-0.5, 0.8)))
         if kind < 0.42:
-            return self._piece(self._worn, np.exp(rng.uniform(-0.5, 0.8))) + rng.uniform(
-                0.2, 1.0
-            ) * self._piece(self._motion)
+            worn = self._piece(self._worn, np.exp(rng.uniform(-0.5, 0.8)))
+            return worn + rng.uniform(0.2, 1.0) * self._piece(self._motion)
         if kind < 0.48:
             return self._piece(self._recorded["ma"])
         if kind < 0.53:

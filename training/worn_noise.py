@@ -1,8 +1,9 @@
 """Electrode motion that was: an AD8232 worn in motion, with the heart taken out.
 
-The recording has a beat every 0.7 s and, between and below them, what moving electrodes do. Each
-beat's usual shape is subtracted, its QRS complex bridged by a line; what is left is noise for
-training. Nothing else of it is used, and no test uses it.
+The recording, nine minutes of one person, has a beat every 0.7 s and, between and below them, what
+moving electrodes do. Each beat's usual shape is subtracted, its QRS complex bridged by a line; what
+is left is noise for training. No measurement uses it. It is no part of the project and of no public
+database: any other recording of an AD8232 that is worn in motion does as well.
 """
 
 from __future__ import annotations
@@ -35,9 +36,10 @@ _NEIGHBOURS = 15
 
 
 def worn_noise(path: Path) -> Floats:
-    """What the recording `path` (`x`, `fs`) holds besides a heart, shape (n,), at 250 Hz.
+    """What the recording `path` holds besides a heart, shape (n,), at 250 Hz, in its own unit.
 
-    Raises `DataError` where there is no such file.
+    `path` is an npz file with the samples `x`, of any unit, and their rate `fs` in Hz. Raises
+    `DataError` where there is no such file.
     """
     if not path.exists():
         raise DataError(

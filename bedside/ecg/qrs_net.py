@@ -27,7 +27,7 @@ SPIKE = 2
 
 DILATIONS = (1, 2, 6, 20, 60)
 TAPS = 4
-CHANNELS = 64
+CHANNELS = 32
 INPUT_SAMPLES = 35
 """Samples that the first layer sees: 140 ms."""
 

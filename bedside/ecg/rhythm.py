@@ -325,7 +325,8 @@ class Rhythm:
             return
         beats = list(reversed(self._beats))
         ventricular = [beat.beat_class is _VENTRICULAR for beat in beats]
-        length = bridged(ventricular, limits.vt_beats)
+        steps = ((b.position - a.position) / WINDOW_RATE_HZ for b, a in pairwise(beats))
+        length = bridged(ventricular, list(steps), limits.vt_beats)
         pace = self._pace(beats, length) if length >= limits.vt_beats else None
         if pace is not None and pace.taken_over and pace.rate_bpm >= limits.vt_rate_bpm:
             count = sum(ventricular[:length])

@@ -22,7 +22,7 @@ _EARLIER, _LATER = 3, 2
 _BEFORE, _AFTER = 3, 2
 """Frames before and after that must not be likelier."""
 
-_BEAT = 0.6
+_BEAT = 0.65
 """The summed likelihood from which on it is a beat; a certain one reaches 1.9."""
 
 _REFRACTORY = 8

@@ -31,6 +31,18 @@ def test_a_healthy_heart_raises_nothing_at_all() -> None:
     assert [finding for output in outputs(x, [50]) for finding in output.findings] == []
 
 
+@pytest.mark.parametrize("decay_s", [0.5, 1.5])
+def test_a_recorders_square_wave_is_no_arrest(decay_s: float) -> None:
+    """Recordings begin with one; the reference of nsrdb has a beat at each of its edges."""
+    x, level_mv = np.empty(30 * RATE), 0.0
+    for k in range(len(x)):
+        edge_mv = (0.0 if k % 125 else 1.0) * (1.0 if k // 125 % 2 else -1.0)
+        level_mv = level_mv * np.exp(-1.0 / RATE / decay_s) + edge_mv
+        x[k] = level_mv
+    found = lethal(x + np.random.default_rng(6).normal(0.0, 0.01, len(x)))
+    assert "asystole" not in [code for _, code in found]
+
+
 @pytest.mark.parametrize("noise_mv", [0.0, 0.01])
 def test_an_arrest_reaches_its_alarm_within_five_seconds(noise_mv: float) -> None:
     peaks = steady(72, 30)

@@ -236,6 +236,13 @@ def test_two_couplets_are_none_however_few_beats_make_one(vt_beats: int) -> None
     assert times(play(called("VVNVV"), 34, Limits(vt_beats=vt_beats)), "vt") == []
 
 
+def test_beats_as_near_as_noise_makes_them_excuse_no_other_beat() -> None:
+    beats = called("VVNVVV")
+    first = next(n for n, (_, beat_class) in enumerate(beats) if beat_class is V)
+    beats[first + 1] = (beats[first][0] + 0.18, V)
+    assert times(play(beats, 34), "vt") == []
+
+
 def test_a_run_beside_a_slower_one_is_still_a_run() -> None:
     beats = paced([(75, 12)])
     at_s = beats[-1][0]
