@@ -148,8 +148,11 @@ def _taught(
     """What one patient teaches; `foreign` holds the ventricular beats of those who lend some."""
     made, rng = Examples(), np.random.default_rng(int(name))
     if other is None:
-        first = one.peaks < 1800 * RATE
-        piece = Heard(one.signal_mv[: 1800 * RATE], one.peaks[first], one.classes[first])
+        # Some of the recordings of healthy people begin with half a minute of a square wave.
+        span = slice(60 * RATE, 1800 * RATE)
+        inside = (one.peaks >= span.start) & (one.peaks < span.stop)
+        peaks = one.peaks[inside] - span.start
+        piece = Heard(one.signal_mv[span], peaks, one.classes[inside])
         made.add(piece, (name, ""), 0.3, False)
     else:
         made.add(one, (name, ""), 1.0, True)

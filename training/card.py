@@ -220,7 +220,9 @@ def _alarms(test: Mapping[str, Any], validation: Mapping[str, Any]) -> str:
         ),
         f"The threshold is {tail['factor_at_one_a_day']:.2f} times the calibration's level for one "
         f"false alarm a day; alarms fall with its power {tail['exponent']:.1f} "
-        f"({validation['command']}).",
+        f"({validation['command']}). Its trees were fitted as the shipped ones were, on the R "
+        "peaks of the network shipped before. Run on those of today it says 2.80 times; then 545 "
+        "of the 579 stretches (94.1%) alarm, and still nobody who is healthy.",
     )
 
 
