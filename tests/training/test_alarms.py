@@ -88,7 +88,7 @@ def test_the_readme_says_what_the_table_says() -> None:
     assert (
         f"{instances} instances, {beyond} beyond the first in one true episode, {wrong} " in readme
     )
-    assert f"{high} of them are high, {paced} in paced patients" in readme
+    assert f"(high: {high}, in paced patients: {paced}, in the healthy: none)" in readme
 
 
 def test_what_the_annotators_could_not_see_is_no_arrest(folder: Path) -> None:
