@@ -2,8 +2,8 @@
 
 The recording, nine minutes of one person, has a beat every 0.7 s and, between and below them, what
 moving electrodes do. Each beat's usual shape is subtracted, its QRS complex bridged by a line; what
-is left is noise for training. No measurement uses it. It is no part of the project and of no public
-database: any other recording of an AD8232 that is worn in motion does as well.
+is left is noise for training, in no report and no test. It is no part of the project and of no
+public database: any other recording of an AD8232 that is worn in motion does as well.
 """
 
 from __future__ import annotations

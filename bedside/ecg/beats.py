@@ -8,7 +8,6 @@ supraventricular beats counts for less while the atria fibrillate.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, log, log1p
@@ -17,7 +16,7 @@ import numpy as np
 
 from bedside.ecg.beat_evidence import LONGEST_NEXT_S, QRS, SMALLEST_MV, BeatEvidence
 from bedside.ecg.beat_weights import BIAS, BRANCH, DEPTH, FEATURE, ROOTS, VALUE
-from bedside.ecg.irregularity import irregularly_irregular
+from bedside.ecg.irregularity import LastMinute
 from bedside.events import BeatClass, Float64Array
 
 __all__ = ["LONGEST_NEXT_S", "UNDECIDED", "BeatClassifier", "Verdict", "Votes", "scores"]
@@ -29,9 +28,6 @@ Where the atria fibrillate no beat of theirs can come early. Of 323 beats that t
 supraventricular in training patients whom they do not know, 195 lie in such minutes, and none of
 the 624 that are; of those in composed rhythms one in eleven is lost (`model/signal_attempts.md`).
 """
-
-_MINUTE_S = 60.0
-_CONDUCTED = frozenset({BeatClass.NORMAL, BeatClass.SUPRAVENTRICULAR})
 
 _CLASSES = (BeatClass.NORMAL, BeatClass.SUPRAVENTRICULAR, BeatClass.VENTRICULAR)
 _HERE = np.arange(len(FEATURE))
@@ -67,9 +63,7 @@ class BeatClassifier:
     def reset(self) -> None:
         """Forget this patient."""
         self._evidence = BeatEvidence()
-        self._now_s = 0.0
-        self._last = BeatClass.UNKNOWN
-        self._intervals: deque[tuple[float, float]] = deque()
+        self._minute = LastMinute()
 
     def classify(
         self, window_mv: Float64Array, rr_s: float | None, next_rr_s: float | None
@@ -83,7 +77,7 @@ class BeatClassifier:
         complex_mv = window_mv[QRS]
         swing_mv = complex_mv.max() - complex_mv.min()
         if swing_mv < SMALLEST_MV or not np.isfinite(window_mv).all():
-            self._remember(rr_s, BeatClass.UNKNOWN)
+            self._minute.add(rr_s, BeatClass.UNKNOWN)
             return UNDECIDED
         # Its parts are looked at without a copy.
         whole_mv = np.ascontiguousarray(window_mv)
@@ -91,32 +85,13 @@ class BeatClassifier:
 
     def _judge(self, evidence: Float64Array, rr_s: float | None) -> Verdict:
         votes = self._votes(evidence)
-        self._remember(rr_s, _CLASSES[int(votes.argmax())])
-        if self._fibrillates():
+        self._minute.add(rr_s, _CLASSES[int(votes.argmax())])
+        if self._minute.is_irregular:
             votes = votes - _FIBRILLATING
         normal, supraventricular, ventricular = votes.tolist()
         most = max(supraventricular, ventricular)
         either = most + log1p(exp(-abs(supraventricular - ventricular)))
         return Verdict(_CLASSES[int(votes.argmax())], either - normal)
-
-    def _remember(self, rr_s: float | None, beat_class: BeatClass) -> None:
-        """The last minute's intervals between beats that the atria may have made."""
-        last, self._last = self._last, beat_class
-        if rr_s is None:
-            self._now_s = 0.0
-            self._intervals.clear()
-            return
-        self._now_s += rr_s
-        if _CONDUCTED.issuperset((last, beat_class)):
-            self._intervals.append((self._now_s, rr_s))
-        while self._intervals and self._intervals[0][0] < self._now_s - _MINUTE_S:
-            self._intervals.popleft()
-
-    def _fibrillates(self) -> bool:
-        """Whether a whole minute without a gap was irregularly irregular."""
-        if self._now_s < _MINUTE_S:
-            return False
-        return irregularly_irregular(np.array([rr_s for _, rr_s in self._intervals]))
 
 
 def scores(evidence: Float64Array) -> Float64Array:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from statistics import median
 
 import numpy as np
 
-from bedside.events import Float64Array
+from bedside.events import BeatClass, Float64Array
 
 FEWEST_INTERVALS = 24
 """Fewer intervals than this say nothing."""
@@ -40,3 +41,37 @@ def irregularly_irregular(intervals_s: Float64Array, until_now: bool = False) ->
         float(deviation[lag:] @ deviation[:-lag]) / power for lag in range(2, _LONGEST_PATTERN + 1)
     )
     return repeats < _PATTERN
+
+
+_MINUTE_S = 60.0
+_CONDUCTED = frozenset({BeatClass.NORMAL, BeatClass.SUPRAVENTRICULAR})
+
+
+class LastMinute:
+    """The last minute's RR intervals between beats that the atria may have made."""
+
+    def __init__(self) -> None:
+        """Start with no beat known."""
+        self._now_s = 0.0
+        self._last = BeatClass.UNKNOWN
+        self._intervals: deque[tuple[float, float]] = deque()
+
+    def add(self, rr_s: float | None, beat_class: BeatClass) -> None:
+        """Take the next beat and the interval before it in s; None: a gap, all begins anew."""
+        last, self._last = self._last, beat_class
+        if rr_s is None:
+            self._now_s = 0.0
+            self._intervals.clear()
+            return
+        self._now_s += rr_s
+        if _CONDUCTED.issuperset((last, beat_class)):
+            self._intervals.append((self._now_s, rr_s))
+        while self._intervals and self._intervals[0][0] < self._now_s - _MINUTE_S:
+            self._intervals.popleft()
+
+    @property
+    def is_irregular(self) -> bool:
+        """Whether a whole minute without a gap was irregularly irregular."""
+        if self._now_s < _MINUTE_S:
+            return False
+        return irregularly_irregular(np.array([rr_s for _, rr_s in self._intervals]))

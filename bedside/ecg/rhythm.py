@@ -21,7 +21,7 @@ from bedside.ecg.bigeminy import HIDING_BEATS, every_second_ventricular, hides_v
 from bedside.ecg.fibrillation import HOP, WINDOW, FibrillationRule, Verdict
 from bedside.ecg.irregularity import irregularly_irregular
 from bedside.ecg.rpeaks import DECISION_DELAY_SAMPLES
-from bedside.ecg.ventricular_run import bridged, in_a_row
+from bedside.ecg.ventricular_run import Pace, bridged, in_a_row, pace
 from bedside.events import WINDOW_RATE_HZ, BeatClass, Float64Array
 from bedside.limits import Limits
 
@@ -57,17 +57,8 @@ USUAL_BEATS = 16
 
 FEWEST_USUAL = 2
 
-SAME_RATE = 0.92
-"""A run whose RR intervals are longer than this share of the usual one has taken over nothing: it
-is the same rhythm, conducted or recorded in another shape. Of 33 runs at 100/min and more in the
-training records of MIT-BIH none has more than 0.84; calibration pulses have 1."""
-
 EVEN = 1.2
 """Beats whose longest RR interval is less than this many times the shortest fibrillate nowhere."""
-
-UNEVEN = 2.0
-"""Where every second RR interval is more than this many times the shortest, P or T waves were taken
-for beats: no tachycardia."""
 
 RATE_BEATS = 12
 """RR intervals in the displayed heart rate …"""
@@ -116,14 +107,6 @@ class _Beat:
     """The position of the beat before; None for the first."""
     rr_s: float | None
     """The interval since then, where neither beat is ventricular."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Pace:
-    """How fast a ventricular run is, and whether it is faster than the rhythm before it."""
-
-    rate_bpm: float
-    taken_over: bool
 
 
 class Rhythm:
@@ -327,12 +310,12 @@ class Rhythm:
         ventricular = [beat.beat_class is _VENTRICULAR for beat in beats]
         steps = ((b.position - a.position) / WINDOW_RATE_HZ for b, a in pairwise(beats))
         length = bridged(ventricular, list(steps), limits.vt_beats)
-        pace = self._pace(beats, length) if length >= limits.vt_beats else None
-        if pace is not None and pace.taken_over and pace.rate_bpm >= limits.vt_rate_bpm:
+        found = self._pace(beats, length) if length >= limits.vt_beats else None
+        if found is not None and found.taken_over and found.rate_bpm >= limits.vt_rate_bpm:
             count = sum(ventricular[:length])
             among = "in a row" if count == length else f"of {length}"
-            text = f"{count} ventricular beats {among} at {pace.rate_bpm:.0f}/min"
-            self._begin("vt", beats[length - 1].position, text, pace.rate_bpm)
+            text = f"{count} ventricular beats {among} at {found.rate_bpm:.0f}/min"
+            self._begin("vt", beats[length - 1].position, text, found.rate_bpm)
             self._hold("vt", position)
             self._end("pvc-run")
             return
@@ -344,17 +327,11 @@ class Rhythm:
             self._begin("pvc-run", beats[length - 1].position, text, float(length))
             self._hold("pvc-run", position)
 
-    def _pace(self, beats: list[_Beat], length: int) -> _Pace | None:
+    def _pace(self, beats: list[_Beat], length: int) -> Pace | None:
         """That of a run, the first `length` of beats, newest first; None: the rhythm before it."""
-        last = [beat.position for beat in beats[: min(length, self.limits.vt_beats)]][::-1]
-        interval_s = (last[-1] - last[0]) / WINDOW_RATE_HZ / (len(last) - 1)
         usual_s = _usual_interval_s(beats[length : length + USUAL_BEATS][:-1])
-        if usual_s is not None and SAME_RATE <= interval_s / usual_s <= 1.0 / SAME_RATE:
-            return None
-        steps = [later - earlier for earlier, later in pairwise(last)]
-        taken_over = usual_s is None or interval_s < usual_s
-        taken_over &= 2 * sum(step > UNEVEN * min(steps) for step in steps) < len(steps)
-        return _Pace(60.0 / interval_s, taken_over)
+        last = [beat.position for beat in beats[: min(length, self.limits.vt_beats)]]
+        return pace(last[::-1], usual_s)
 
     def _beats_evenly(self) -> bool:
         """Whether the last beats are as regular as no fibrillation is."""

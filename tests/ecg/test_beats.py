@@ -191,12 +191,16 @@ def test_a_minute_after_the_rhythm_has_become_steady_the_trees_decide_again() ->
     assert set(found[-10:]) == {S}
 
 
-def test_intervals_beside_ventricular_and_undecided_beats_say_nothing_of_the_atria() -> None:
-    peaks = irregular(130)
-    x = heart(peaks, 110)
-    assert set(classes(x, peaks, saying(-1.0, 1.0))[90:]) == {V}
-    turns = iter(range(10_000))
+@pytest.mark.parametrize("between", ["ventricular", "undecided"])
+def test_intervals_beside_such_beats_say_nothing_of_the_atria(between: str) -> None:
+    peaks, turns = irregular(130), iter(range(10_000))
+    ventricular = 9.0 if between == "ventricular" else -9.0
     classifier = BeatClassifier(
-        lambda evidence: np.array([0.0, 1.0, 9.0 if next(turns) % 2 else -9.0])
+        lambda evidence: np.array([0.0, 1.0, ventricular if next(turns) % 2 else -9.0])
     )
-    assert set(classes(x, peaks, classifier)) == {S, V}
+    window_mv = heart([80], 1)[:192]
+    found = []
+    for number, rr_s in enumerate([None, *(np.diff(peaks) / RATE).tolist()]):
+        lost = between == "undecided" and number % 2
+        found.append(classifier.classify(0.0 * window_mv if lost else window_mv, rr_s, 0.8))
+    assert {one.beat_class for one in found} == {S, V if between == "ventricular" else Q}
